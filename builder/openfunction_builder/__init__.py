@@ -1,0 +1,1 @@
+"""A Cloud Native Buildpacks lifecycle that needs no container engine."""

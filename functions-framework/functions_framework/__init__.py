@@ -1,0 +1,1 @@
+"""What runs inside a function; it imports nothing of the platform."""

@@ -1,0 +1,1 @@
+"""Functions as a service from one manifest; the layers are listed in ARCHITECTURE.md."""
