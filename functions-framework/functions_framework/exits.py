@@ -1,0 +1,42 @@
+"""Why a function did not start: stable reasons, their exit codes, and the line that tells the user.
+
+It prints nothing and decides nothing else; a reason is read by builder and node, so it never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PREFIX: Final = "functions_framework: "
+
+EXIT_CODES: Final[Mapping[str, int]] = {
+    "InvalidSetting": 2,  # a flag or environment variable cannot be read (argparse's own code)
+    "SourceNotFound": 80,  # the source file does not exist
+    "FunctionNotFound": 81,  # the source holds no function of that name
+    "SyntaxError": 82,  # the source, or a module it imports, is no valid Python
+    "ImportFailed": 83,  # importing the source raised
+    "DependencyFailed": 84,  # the source imports a package that is not installed
+    "AddressInUse": 85,  # host and port cannot be bound
+    "TemplateFailed": 86,  # the template's socket or exits file cannot be used
+    "InstanceFailed": 87,  # an instance ended by an error of the framework itself; its log has the traceback
+}
+
+
+class StartError(Exception):
+    """The function cannot start; `reason` is a key of EXIT_CODES and `sentence` says what to do."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(f"{reason}: {sentence}")
+        self.reason = reason
+        self.sentence = sentence
+
+    @property
+    def code(self) -> int:
+        """The exit code of this reason."""
+        return EXIT_CODES[self.reason]
+
+    @property
+    def line(self) -> str:
+        """The one line for stderr."""
+        return f"{PREFIX}{self.reason}: {' '.join(self.sentence.split())}"
