@@ -1,0 +1,1 @@
+"""ofn: thin commands over the client; the only place that prints."""

@@ -1,0 +1,191 @@
+"""ofn apply and create: manifests to the server, local folders packed into source bundles on the way."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from openfunction_py.cli import failures, kinds, manifests, options, output, target, waiting
+
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
+
+
+def apply(
+    file: Annotated[list[str], typer.Option("-f", "--filename", help="Manifest, folder of manifests, or -.")],
+    namespace: options.Namespace = None,
+    wait: options.Wait = False,
+    timeout: options.Timeout = 600.0,
+    context: options.Context = None,
+) -> None:
+    """Make the server hold what the manifests say; nothing is stored when one of them is refused.
+
+    A `srcRepo.url` that is a folder, such as ./, is packed and stored beside the images.
+
+    Example: ofn apply -f samples/hello-python --wait
+    """
+    there = target.resolve(context)
+    documents = [document for name in file for document in manifests.read(name)]
+    planned = [plan(there, document, namespace) for document in documents]
+    refused = [line for entry in planned for line in send(there, entry, dry=True)[1]]
+    if refused:
+        raise failures.Failure("nothing was applied:\n  " + "\n  ".join(refused))
+    for entry in planned:
+        stored, problems = send(there, entry, dry=False)
+        if problems:
+            raise failures.Failure("\n  ".join(problems))
+        output.data(f"{entry.kind.kind.lower()} {stored['metadata']['name']} {_verb(stored)}")
+    if wait:
+        for entry in planned:
+            if entry.kind is kinds.FUNCTION:
+                item = waiting.until_ready(there, entry.name, entry.namespace, timeout)
+                output.data(waiting.url(item) or f"{entry.name} is ready")
+
+
+class Planned:
+    """A document with its kind and place on the server, local folders replaced by bundles."""
+
+    __slots__ = ("document", "kind", "name", "namespace", "value")
+
+    def __init__(self, document: manifests.Document, kind: kinds.Kind, namespace: str) -> None:
+        """Plan one document."""
+        self.document, self.kind, self.namespace = document, kind, namespace
+        self.value = copy.deepcopy(document.value)
+        self.name: str = self.value["metadata"]["name"]
+
+
+def plan(there: target.Target, document: manifests.Document, namespace: str | None) -> Planned:
+    """Find the kind of a document and pack its local source.
+
+    Raises:
+        Failure: unknown kind or version, no name, or a folder that cannot be packed.
+    """
+    value = document.value
+    api_version, kind = str(value.get("apiVersion", "")), str(value.get("kind", ""))
+    found = kinds.of_document(api_version, kind, there.door)
+    if found is None:
+        raise failures.Failure(_unknown(there, document, api_version, kind))
+    name = (value.get("metadata") or {}).get("name")
+    if not name:
+        raise failures.Failure(f"{document.place('metadata')}: metadata.name is missing")
+    scope = namespace or value["metadata"].get("namespace") or there.namespace
+    entry = Planned(document, found, scope)
+    if found.namespaced:
+        entry.value["metadata"]["namespace"] = scope
+    if found is kinds.FUNCTION:
+        _pack_local_source(there, entry)
+    return entry
+
+
+def _unknown(there: target.Target, document: manifests.Document, api_version: str, kind: str) -> str:
+    place = document.place("kind")
+    if not api_version or not kind:
+        return f"{place}: a manifest needs apiVersion and kind, such as {kinds.FUNCTION.api_version} Function"
+    known = sorted({k.api_version for k in [*kinds.KNOWN, *kinds.discover(there.door)] if k.kind == kind})
+    if known:
+        return f"{place}: {kind} is not served as {api_version}; use apiVersion: {' or '.join(known)}"
+    return f"{place}: the server has no kind {kind} ({api_version}); start what serves it, or take it out"
+
+
+def _pack_local_source(there: target.Target, entry: Planned) -> None:
+    repo = ((entry.value.get("spec") or {}).get("build") or {}).get("srcRepo") or {}
+    url = repo.get("url")
+    if not isinstance(url, str) or not re.match(r"^(\.{1,2}(/|$)|/|file:(?!//))", url):
+        return
+    folder = (entry.document.origin.parent / url.removeprefix("file:")).resolve()
+    place = entry.document.place("spec.build.srcRepo.url")
+    if not folder.is_dir():
+        raise failures.Failure(f"{place}: {url} is no folder ({folder})")
+    if there.home is None:
+        raise failures.Failure(
+            f"{place}: a local folder needs a registry on a cluster; give a git URL, or use ofn up"
+        )
+    from openfunction_builder import images, sources  # noqa: PLC0415 - only when something is packed
+
+    name = f"openfunction/source/{entry.namespace}/{entry.name}"
+    digest = sources.bundle(folder, images.Layout(there.home.images), name)
+    repo.pop("url")
+    repo["bundleContainer"] = {"image": f"{name}@{digest}"}
+
+
+def send(there: target.Target, entry: Planned, *, dry: bool) -> tuple[dict[str, Any], list[str]]:
+    """Server-side apply of one document; the stored object, or a line per error with file and line."""
+    params = {"fieldManager": target.MANAGER, "force": "true", "fieldValidation": "Warn"}
+    if dry:
+        params["dryRun"] = "All"
+    path = f"{entry.kind.path(entry.namespace)}/{quote(entry.name)}"
+    body = json.dumps(entry.value).encode()
+    code, content = there.door.request("PATCH", path, params=params, body=body, headers=APPLY)
+    answer = json.loads(content)
+    if code < 400:
+        return {**answer, "_created": code == 201}, []
+    causes = (answer.get("details") or {}).get("causes") or []
+    if not causes:
+        return {}, [f"{entry.document.place()}: {answer.get('message', code)}"]
+    return {}, [
+        f"{entry.document.place(c.get('field', ''))}: {c.get('field', '')}: {c['message']}" for c in causes
+    ]
+
+
+def _verb(stored: dict[str, Any]) -> str:
+    return "created" if stored.get("_created") else "configured"
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the Function.")],
+    source: Annotated[Path, typer.Option("--source", help="Folder with main.py.")],
+    function: Annotated[str, typer.Option("--function", help="Function in main.py to call.")] = "main",
+    image: Annotated[str | None, typer.Option(help="Name of the image.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="KEY=VALUE for the running function.")
+    ] = None,
+    namespace: options.Namespace = None,
+    wait: options.Wait = True,
+    timeout: options.Timeout = 600.0,
+    context: options.Context = None,
+) -> None:
+    """Build a folder and serve it, without a manifest of your own.
+
+    Example: ofn create hello --source samples/hello-python --function hello
+    """
+    there = target.resolve(context)
+    params = dict(pair.split("=", 1) for pair in env or [] if "=" in pair)
+    value = manifest(
+        name,
+        function=function,
+        image=image or f"functions/{name}:latest",
+        url=f"{source.resolve()}/",
+        params=params,
+    )
+    document = manifests.Document(value, source, {})
+    entry = plan(there, document, namespace)
+    stored, problems = send(there, entry, dry=False)
+    if problems:
+        raise failures.Failure("\n  ".join(problems))
+    output.talk(f"function {name} {_verb(stored)}")
+    if wait:
+        output.data(waiting.url(waiting.until_ready(there, name, entry.namespace, timeout)))
+
+
+def manifest(
+    name: str, *, function: str, image: str, url: str, params: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """A Function manifest for a folder or a git URL."""
+    serving: dict[str, Any] = {"triggers": {"http": {}}}
+    if params:
+        serving["params"] = params
+    return {
+        "apiVersion": kinds.FUNCTION.api_version,
+        "kind": "Function",
+        "metadata": {"name": name},
+        "spec": {
+            "image": image,
+            "build": {"env": {"FUNC_NAME": function}, "srcRepo": {"url": url}},
+            "serving": serving,
+        },
+    }

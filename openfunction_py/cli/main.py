@@ -1,0 +1,73 @@
+"""The entry point of ofn: finds the command, runs it, and turns failures into sentences and exit codes.
+
+Only the module of the command that is called gets imported; help and completion import all of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from openfunction_py.cli import failures, output
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("platform", "up"),
+    "down": ("platform", "down"),
+    "status": ("platform", "status"),
+    "doctor": ("doctor", "doctor"),
+    "new": ("new", "new"),
+    "create": ("apply", "create"),
+    "apply": ("apply", "apply"),
+    "get": ("get", "get"),
+    "describe": ("describe", "describe"),
+    "delete": ("delete", "delete"),
+    "logs": ("logs", "logs"),
+    "invoke": ("invoke", "invoke"),
+    "run": ("run", "run"),
+    "version": ("version", "version"),
+}
+
+
+def build(names: list[str]) -> typer.Typer:
+    """The application with the given commands."""
+    app = typer.Typer(
+        name="ofn",
+        help="Functions from a manifest or a Python file to an answer: on this machine, or on a cluster.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in names:
+        module, function = COMMANDS[name]
+        command: Callable[..., None] = getattr(
+            importlib.import_module(f"openfunction_py.cli.{module}"), function
+        )
+        settings = {"allow_extra_args": False}
+        app.command(name, context_settings=settings)(command)
+    return app
+
+
+def _root() -> None:
+    """Functions from a manifest or a Python file to an answer: on this machine, or on a cluster."""
+
+
+def main() -> None:
+    """Run ofn with the arguments of this process."""
+    word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    app = build([word] if word in COMMANDS and "_OFN_COMPLETE" not in os.environ else list(COMMANDS))
+    try:
+        app(prog_name="ofn")
+    except failures.Failure as failure:
+        output.talk(f"ofn: {failure}")
+        sys.exit(failure.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,23 @@
+"""ofn version: which version this is, and which the server."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from openfunction_py.cli import failures, options, output, target
+
+
+def version(context: options.Context = None) -> None:
+    """Print the version of ofn, of Python, and of the server when there is one.
+
+    Example: ofn version
+    """
+    output.data(f"ofn {metadata.version('openfunction-py')}")
+    output.data(f"python {platform.python_version()}")
+    try:
+        found = target.resolve(context).call("GET", "/version")
+    except failures.NoPlatformFailure as failure:
+        output.talk(f"server: {failure}")
+        return
+    output.data(f"server {found['gitVersion']}")

@@ -1,0 +1,1 @@
+"""Composition root of `ofn up`: the processes of a laptop platform and how they find each other."""

@@ -1,0 +1,91 @@
+"""Settings of one platform: its ports, kept in the home so that addresses survive a restart.
+
+It holds what `ofn up` was told; it starts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+SCHEMA = 1
+GATEWAY_PORT = 8088
+HOST = "127.0.0.1"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Ports of a platform; 0 means: not chosen yet."""
+
+    schema: int = SCHEMA
+    host: str = HOST
+    api_port: int = 0
+    gateway_port: int = GATEWAY_PORT
+
+
+def load(path: Path) -> Settings:
+    """Settings of a home, or the defaults of a new one.
+
+    Raises:
+        SettingsError: the file is of a newer version, or no settings file.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        return Settings()
+    except ValueError as error:
+        raise SettingsError(f"{path} is damaged ({error}); remove it, the ports are chosen anew") from error
+    if values.get("schema") != SCHEMA:
+        raise SettingsError(
+            f"{path} has schema {values.get('schema')}, this version knows {SCHEMA}; use the version that wrote it"
+        )
+    return Settings(**values)
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Write the settings, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(asdict(settings), indent=2))
+    part.replace(path)
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """Choose the API server's port when it has none, and check that both can be bound.
+
+    Raises:
+        SettingsError: a port is taken.
+    """
+    chosen = settings
+    if not chosen.api_port:
+        chosen = replace(chosen, api_port=_free_port(chosen.host))
+    if not chosen.gateway_port:
+        chosen = replace(chosen, gateway_port=_free_port(chosen.host))
+    for name, port in (("API server", chosen.api_port), ("gateway", chosen.gateway_port)):
+        if not _can_bind(chosen.host, port):
+            flag = "--port" if name == "gateway" else "--api-port"
+            raise SettingsError(
+                f"port {port} of the {name} is taken; stop what uses it, or choose another with {flag}"
+            )
+    return chosen
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _can_bind(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
