@@ -1,0 +1,101 @@
+"""Google's functions-framework as shipped, in an environment of its own, for a side by side comparison."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from openfunction_py.lib import home as homes
+
+from tests.bench import memory
+from tests.e2e import platform
+
+VERSION = "3.10.2"
+HELLO = "def hello(request):\n    return {'message': 'Hello, World!'}\n"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment() -> Path:
+    """The python of an environment that holds the published framework and what the digits sample needs."""
+    folder = homes.cache_dir(os.environ) / "bench" / f"google-{VERSION}"
+    python = folder / "bin" / "python"
+    if not (folder / ".ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        packages = [f"functions-framework=={VERSION}", "scikit-learn>=1.6,<2", "pillow>=11,<13"]
+        subprocess.run(
+            ["uv", "pip", "install", "-q", "--python", str(python), *packages], check=True, env=tools()
+        )
+        subprocess.run([str(python), "-m", "compileall", "-q", str(folder / "lib")], check=False)
+        (folder / ".ready").touch()
+    return python
+
+
+def tools() -> dict[str, str]:
+    """The environment for building tools: uv of this virtual environment first on PATH."""
+    return {**clean(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def clean() -> dict[str, str]:
+    """This environment without Python's own switches, which would slow or speed a measured program."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+
+def sources(folder: Path) -> dict[str, tuple[Path, str, bytes | None]]:
+    """The measured functions for this framework: source, target, body of a request."""
+    hello = folder / "hello" / "main.py"
+    hello.parent.mkdir(parents=True)
+    hello.write_text(HELLO)
+    digits = folder / "digits"
+    shutil.copytree(ROOT / "samples/digits", digits)
+    subprocess.run(
+        [str(environment()), "train.py"], cwd=digits, check=True, env=clean(), stdout=subprocess.DEVNULL
+    )
+    body = b'{"pixels": [' + b",".join([b"0"] * 64) + b"]}"
+    return {"hello": (hello, "hello", None), "digits": (digits / "main.py", "classify", body)}
+
+
+@contextlib.contextmanager
+def served(source: Path, target: str, body: bytes | None) -> Iterator[tuple[str, int, float]]:
+    """A running server: its address, pid, and seconds from spawn to its first 200."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        str(environment().with_name("functions-framework")),
+        "--source",
+        str(source),
+        "--target",
+        target,
+    ]
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        env=clean(), cwd=source.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        _until_200(address, body)
+        yield address, process.pid, time.perf_counter() - begun
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _until_200(address: str, body: bytes | None) -> None:
+    deadline = time.monotonic() + 60
+    headers = {"Content-Type": "application/json"} if body else {}
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if platform.request(address, body=body, headers=headers).status == 200:
+                return
+        memory.pause(0.001)
+    raise AssertionError("the published framework did not answer within a minute")

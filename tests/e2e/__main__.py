@@ -1,0 +1,25 @@
+"""`make e2e ARGS=zero` or `ARGS=update`: long end-to-end runs that print their figures."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.e2e import update, zero
+
+RUNS = {"zero": zero.run, "update": update.run}
+
+
+def main(words: list[str]) -> int:
+    """Run the named parts, or all of them."""
+    unknown = [word for word in words if word not in RUNS]
+    if unknown:
+        print(f"e2e: no part called {', '.join(unknown)}; there are {', '.join(RUNS)}", file=sys.stderr)
+        return 2
+    for word in words or list(RUNS):
+        RUNS[word]()
+    print(f"e2e: ok ({', '.join(words or RUNS)})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
