@@ -1,0 +1,1 @@
+"""What has no domain: time, names, durations, quantities, folders and the log."""
