@@ -1,0 +1,70 @@
+"""One connection of the node's socket: framed messages over an asyncio stream.
+
+It gives no message a meaning and never reconnects; a broken connection reads as its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from functions_framework import control
+
+READ_SIZE = 1 << 16
+MAX_UNSENT = 1 << 20
+
+
+class Channel:
+    """Sends and receives messages in order; belongs to one task that reads."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take over both directions of a stream."""
+        self._reader = reader
+        self._writer = writer
+        self._decoder = control.Decoder()
+        self._received: list[dict[str, Any]] = []
+
+    @property
+    def closed(self) -> bool:
+        """True once either side has ended the connection."""
+        return self._writer.is_closing() or self._reader.at_eof()
+
+    async def receive(self) -> dict[str, Any] | None:
+        """The next message; None when the connection is over. Raises control.FrameError for foreign bytes."""
+        while not self._received:
+            try:
+                data = await self._reader.read(READ_SIZE)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self._received = self._decoder.feed(data)
+        return self._received.pop(0)
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send and wait until the other side takes it; raises ConnectionError."""
+        self._writer.write(control.encode(message))
+        await self._writer.drain()
+
+    def post(self, message: Mapping[str, Any]) -> bool:
+        """Send without waiting; False when the message was dropped because the other side does not read."""
+        if self.closed or self._writer.transport.get_write_buffer_size() > MAX_UNSENT:
+            return False
+        self._writer.write(control.encode(message))
+        return True
+
+    async def close(self) -> None:
+        """End the connection and wait until it is gone."""
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except ConnectionError:
+            return
+
+
+async def connect(path: Path) -> Channel:
+    """Open a channel to a Unix socket; raises OSError when nobody listens there."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    return Channel(reader, writer)
