@@ -1,0 +1,1 @@
+"""The kinds: types, defaults, rules, and how they stand on the wire."""

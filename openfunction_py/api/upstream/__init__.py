@@ -1,0 +1,1 @@
+"""The slices of upstream kinds that we read and write."""
