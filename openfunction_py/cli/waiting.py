@@ -8,12 +8,10 @@ from typing import Any
 from openfunction_py.cli import failures, kinds, output, target
 
 SETTLED_FAILURES = frozenset(
-    {
-        "SourceNotFound", "FunctionNotFound", "DependencyFailed", "SyntaxError", "BuilderUnsupported",
-        "BuildStepFailed", "BuildFailed", "BuildTimeout", "ImageNotRunnable", "InterpreterMissing", "CrashLoop", "CrashLoopBackOff",
-        "ServingFailed", "ImportFailed", "ContainerMissing", "ProgressDeadlineExceeded", "BuilderNotFound", "Timeout",
-    }
-)  # fmt: skip
+    "SourceNotFound FunctionNotFound DependencyFailed SyntaxError BuilderUnsupported BuildStepFailed BuildFailed "
+    "BuildTimeout BuildRunTimeout Canceled ImageNotRunnable InterpreterMissing CrashLoop CrashLoopBackOff ServingFailed "
+    "ImportFailed ContainerMissing ProgressDeadlineExceeded BuilderNotFound Timeout".split()
+)
 
 
 def ready(item: dict[str, Any]) -> dict[str, Any]:
