@@ -86,7 +86,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LogsRequest:
-    """Which log to read: of the current or the previous run of a container, its last `tail` lines, and whether to stay."""
+    """Which log to read: the current or the previous run of a container, its last `tail` lines, and on from there."""
 
     namespace: str
     pod: str
