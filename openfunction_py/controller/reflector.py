@@ -1,0 +1,155 @@
+"""The loop that keeps a cache equal to the server: list, watch, and list again when history is lost.
+
+Decides nothing about objects. The states are those of kube-rs' watcher: Empty, InitPage, InitListed, Watching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, NoReturn, Protocol, TypeVar
+
+from openfunction_py.api.meta import Object
+from openfunction_py.controller.backoff import Backoff
+from openfunction_py.kube import client as clients
+from openfunction_py.kube import errors
+from openfunction_py.lib import log
+
+T = TypeVar("T", bound=Object)
+
+# an embedded server may be restarting, so its return is noticed soon; a refusal is not mended by asking often
+UNREACHABLE = Backoff(base=0.05, cap=2.0, jitter=0.5)
+REFUSED = Backoff(base=0.2, cap=30.0, jitter=0.5)
+SHORTEST_WATCH = 1.0
+
+logger = log.get("controller.reflector")
+
+
+class Sink(Protocol[T]):
+    """Where the objects go."""
+
+    def replace(self, items: Iterable[T]) -> None:
+        """Take a complete list."""
+        ...
+
+    def put(self, obj: T) -> None:
+        """Take a new or changed object."""
+        ...
+
+    def drop(self, obj: T) -> None:
+        """Forget a deleted object."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """Nothing is known: list from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitPage(Generic[T]):
+    """Part of a list has come; token asks for the next part."""
+
+    items: tuple[T, ...]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class InitListed:
+    """The cache is complete as of a version: open a watch there."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Events come; version is that of the last one."""
+
+    version: str
+
+
+class Reflector(Generic[T]):
+    """Feeds one sink with one kind."""
+
+    def __init__(
+        self, client: clients.Client, model: type[T], sink: Sink[T], *, namespace: str = "", labels: str = ""
+    ) -> None:
+        """Start with nothing known."""
+        self.state: Empty | InitPage[T] | InitListed | Watching = Empty()
+        self._client = client
+        self._model = model
+        self._sink = sink
+        self._scope = {"namespace": namespace, "labels": labels}
+        self._failures = 0
+        self._log = logger.bind(kind=model.__name__)
+
+    async def run(self) -> NoReturn:
+        """Keep the sink equal to the server until cancelled."""
+        while True:
+            try:
+                await self._step()
+            except errors.ApiError as error:
+                await self._recover(error)
+
+    async def _step(self) -> None:
+        state = self.state
+        if isinstance(state, Empty | InitPage):
+            await self._list(state)
+        else:
+            await self._watch(state.version)
+
+    async def _list(self, state: Empty | InitPage[T]) -> None:
+        items, token = (state.items, state.token) if isinstance(state, InitPage) else ((), "")
+        page = await self._client.page(self._model, **self._scope, token=token)
+        items += tuple(page.items)
+        if page.next:
+            self.state = InitPage(items, page.next)
+            return
+        self._sink.replace(items)
+        self.state = InitListed(page.resource_version)
+
+    async def _watch(self, version: str) -> None:
+        loop = asyncio.get_running_loop()
+        opened = loop.time()
+        async with aclosing(
+            self._client.watch(self._model, **self._scope, resource_version=version)
+        ) as events:
+            async for event in events:
+                self._take(event)
+        # the server ended the watch, which is its right; one that ends at once must not make us spin
+        if isinstance(self.state, Watching):
+            self.state = InitListed(self.state.version)
+        elif loop.time() - opened < SHORTEST_WATCH:
+            raise errors.Unreachable("the watch ended before it said anything")
+
+    def _take(self, event: clients.WatchEvent[T]) -> None:
+        if event.type in {"ADDED", "MODIFIED"}:
+            self._sink.put(event.object)
+        elif event.type == "DELETED":
+            self._sink.drop(event.object)
+        self._failures = 0
+        self.state = Watching(event.resource_version)
+
+    async def _recover(self, error: errors.ApiError) -> None:
+        if _history_is_lost(error) and not isinstance(self.state, Empty):
+            self._log.info("the server's history has moved on; listing again", error=error.message)
+            self.state = Empty()
+            if self._failures == 0:
+                self._failures = 1
+                return
+        if isinstance(self.state, Watching):
+            self.state = InitListed(self.state.version)
+        self._failures += 1
+        rule = UNREACHABLE if isinstance(error, errors.Unreachable) else REFUSED
+        delay = rule.delay(self._failures, random=random.random)
+        self._log.warning("the watch broke; trying again", error=error.message, seconds=round(delay, 2))
+        await asyncio.sleep(delay)
+
+
+def _history_is_lost(error: errors.ApiError) -> bool:
+    causes = error.details.get("causes") or ()
+    ahead = any(cause.get("reason") == "ResourceVersionTooLarge" for cause in causes)
+    return ahead or isinstance(error, errors.Gone) or error.code == 400

@@ -1,0 +1,49 @@
+"""Credentials that a program or an identity provider hands out, through the `kubernetes` package.
+
+Is loaded only when a kubeconfig asks for it: that package takes most of a second to import.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openfunction_py.kube.config import ConfigError, Endpoint
+
+
+def endpoint(path: Path, context: str, *, namespace: str) -> Endpoint:
+    """The endpoint of a context whose user is an exec plugin or an OIDC login.
+
+    Raises:
+        ConfigError: the package is missing, or the plugin failed.
+    """
+    try:
+        from kubernetes import client as upstream  # noqa: PLC0415 - see above
+        from kubernetes.config import kube_config  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            "this kubeconfig logs in through a plugin; install the extra `openfunction-py[cluster]` for that"
+        ) from error
+
+    def configured() -> upstream.Configuration:
+        made = upstream.Configuration()
+        try:
+            kube_config.load_kube_config(str(path), context=context, client_configuration=made)
+        except kube_config.ConfigException as error:
+            raise ConfigError(f"the login of context {context} failed: {error}") from error
+        return made
+
+    def token() -> str:
+        key = configured().api_key.get("authorization", "")
+        return str(key).removeprefix("Bearer ").strip()
+
+    first = configured()
+    return Endpoint(
+        server=str(first.host).rstrip("/"),
+        ca_data=Path(first.ssl_ca_cert).read_bytes() if first.ssl_ca_cert else None,
+        token=str(first.api_key.get("authorization", "")).removeprefix("Bearer ").strip() or None,
+        client_cert=Path(first.cert_file) if first.cert_file else None,
+        client_key=Path(first.key_file) if first.key_file else None,
+        namespace=namespace,
+        insecure=not first.verify_ssl,
+        refresh=token,
+    )
