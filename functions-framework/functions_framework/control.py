@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions_framework import errors
+
 VERSION = 1
 MAX_FRAME = 1 << 20
 _PREFIX = 4
 
 
-class FrameError(ValueError):
+class FrameError(errors.FrameworkError):
     """The bytes are no frame: too long, no JSON, or no object; the connection cannot be trusted further."""
 
 
@@ -142,7 +144,7 @@ def ready() -> dict[str, Any]:
 
 
 def load(*, concurrency: float, requests: int, in_flight: int) -> dict[str, Any]:
-    """Instance to node, once a second: average concurrency and requests of that second, and those under way."""
+    """Instance to node, once a second: average concurrency, requests begun, those under way."""
     return {"type": "load", "concurrency": concurrency, "requests": requests, "in_flight": in_flight}
 
 

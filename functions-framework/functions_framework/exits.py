@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from functions_framework import errors
+
 PREFIX: Final = "functions_framework: "
 
 EXIT_CODES: Final[Mapping[str, int]] = {
@@ -23,7 +25,7 @@ EXIT_CODES: Final[Mapping[str, int]] = {
 }
 
 
-class StartError(Exception):
+class StartError(errors.FrameworkError):
     """The function cannot start; `reason` is a key of EXIT_CODES and `sentence` says what to do."""
 
     def __init__(self, reason: str, sentence: str) -> None:

@@ -1,0 +1,96 @@
+"""What a fork of a template does to become an instance: own session, environment, log, limits, randomness.
+
+It returns to nobody; the process ends here.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from functions_framework import cli, control, exits, instance, settings
+from functions_framework.loader import Function
+
+
+def become(function: Function, spec: control.ForkSpec, pools: object | None) -> NoReturn:
+    """Serve the function as this spec says; call it in a fresh fork that holds nothing of its parent's."""
+    code = exits.EXIT_CODES["InstanceFailed"]
+    try:
+        _detach(spec)
+        _apply_environment(spec)
+        _apply_limits(spec.limits)
+        _reseed()
+        _raise_pools(pools, spec)
+        gc.enable()
+        instance.serve(function, settings.instance_settings(_environ(spec)))
+        code = 0
+    except exits.StartError as error:
+        cli.tell(error)
+        code = error.code
+    except BaseException:  # noqa: BLE001  # the root of a process: its log gets the reason
+        traceback.print_exc()
+    instance.end(code)
+
+
+def _detach(spec: control.ForkSpec) -> None:
+    os.setsid()
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    if spec.log:
+        log = os.open(spec.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+
+
+def _environ(spec: control.ForkSpec) -> dict[str, str]:
+    return {
+        **spec.env,
+        "HOST": spec.host,
+        "PORT": str(spec.port),
+        "OFN_CONTROL": spec.control,
+        "OFN_INSTANCE": spec.instance,
+    }
+
+
+def _apply_environment(spec: control.ForkSpec) -> None:
+    os.environ.clear()
+    os.environ.update(_environ(spec))
+    if "TZ" in spec.env:
+        time.tzset()
+
+
+def _apply_limits(limits: Mapping[str, int]) -> None:
+    for name, value in limits.items():
+        if name == "cpus":
+            continue
+        number = getattr(resource, f"RLIMIT_{name.upper()}", None)
+        if number is None:
+            raise exits.StartError("InvalidSetting", f"the limit {name!r} is not known on this system")
+        _, hard = resource.getrlimit(number)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(number, (allowed, allowed))
+
+
+def _reseed() -> None:
+    """Give numpy's global generator a state of its own; the random module does so itself at a fork."""
+    numpy_random: Any = sys.modules.get("numpy.random")  # Any: numpy is the user's, not ours
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def _raise_pools(pools: Any, spec: control.ForkSpec) -> None:  # Any: threadpoolctl is the user's, not ours
+    """Let BLAS and OpenMP use the processors of this instance; the template held them at one thread."""
+    wanted = spec.limits.get("cpus") or len(os.sched_getaffinity(0))
+    if pools is not None and wanted > 1:
+        pools.limit(limits=wanted)

@@ -1,0 +1,27 @@
+"""The framework's clock: monotonic seconds for measuring, wall time for the date header.
+
+Nothing else in the distribution reads the time.
+"""
+
+from __future__ import annotations
+
+import time
+
+monotonic = time.monotonic
+cpu_seconds = time.process_time
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def wall_second() -> int:
+    """Whole seconds since the epoch."""
+    return int(time.time())
+
+
+def http_date(second: int) -> str:
+    """RFC 9110 IMF-fixdate of a second since the epoch, whatever the locale."""
+    at = time.gmtime(second)
+    return (
+        f"{_DAYS[at.tm_wday]}, {at.tm_mday:02d} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
+        f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT"
+    )

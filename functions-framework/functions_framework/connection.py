@@ -1,0 +1,343 @@
+"""One HTTP/1.1 connection: an asyncio Protocol on httptools that turns bytes into exchanges and back.
+
+It runs no function and keeps no server state; both are its Site's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Protocol, cast
+
+import httptools
+
+from functions_framework import response
+from functions_framework.request import Request
+from functions_framework.response import Answer
+
+_NOTED = frozenset({b"content-length", b"expect", b"host"})
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_JOIN_BELOW = 64 << 10
+_ONE_READ = 256 << 10
+_LINGER = 1.0
+_REASONS = {
+    400: "This is no valid HTTP request.",
+    408: "The request did not arrive in time.",
+    413: "The request's body is larger than this function accepts.",
+    431: "The request's header fields are larger than this function accepts.",
+}
+
+
+class Site(Protocol):
+    """What a connection needs of the server it belongs to."""
+
+    max_body: int
+    max_head: int
+    draining: bool
+    loop: asyncio.AbstractEventLoop
+
+    def begin(self, exchange: Exchange) -> None:
+        """Answer this request, now or later."""
+
+    def joined(self, connection: Connection) -> None:
+        """A connection was made."""
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone."""
+
+    def common(self) -> bytes:
+        """The header lines that every answer carries."""
+
+
+class Exchange:
+    """One request and the way back to its connection; with `refusal` set, an error to be sent in its turn."""
+
+    __slots__ = ("answered", "connection", "is_head", "keep_alive", "old", "refusal", "request")
+
+    def __init__(self, connection: Connection, request: Request, *, keep_alive: bool, old: bool) -> None:
+        self.connection = connection
+        self.request = request
+        self.keep_alive = keep_alive
+        self.old = old  # HTTP/1.0, where keeping the connection must be said
+        self.is_head = request.method == "HEAD"
+        self.answered = False
+        self.refusal = 0
+
+    def send(self, answer: Answer) -> None:
+        """Write the answer; the first one counts."""
+        if not self.answered:
+            self.answered = True
+            self.connection.reply(self, answer)
+
+
+class Connection(asyncio.Protocol):
+    """Keeps the order of pipelined requests: one is worked on, the others wait in a queue."""
+
+    __slots__ = (
+        "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields", "_got_headers",
+        "_has_host", "_head_size", "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_target",
+        "_transport", "in_message", "touched",
+    )  # fmt: skip
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._parser = httptools.HttpRequestParser(self)
+        self._queue: deque[Exchange] = deque()
+        self._current: Exchange | None = None
+        self._transport: asyncio.Transport | None = None
+        self._peer: Any = None
+        self._blocked = self._paused = self._pumping = self._refused = self._ended = False
+        self.in_message = False
+        self.touched = 0.0
+        self.on_message_begin()
+        self.in_message = False
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Register with the site."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = transport.get_extra_info("peername")
+        self.touched = self._site.loop.time()
+        self._site.joined(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        """Forget what waits; what runs finishes, and its answer goes nowhere."""
+        self._transport = None
+        self._queue.clear()
+        self._site.left(self)
+
+    def eof_received(self) -> bool:
+        """The client sends no more; stay open while it waits for an answer."""
+        self._ended = True
+        return self._current is not None or bool(self._queue)
+
+    def pause_writing(self) -> None:
+        """The client reads slowly: begin nothing new."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """The client has read: go on."""
+        self._blocked = False
+        self._pump()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; what is complete begins at once."""
+        if self._refused:
+            return  # lingering: read and drop, so that the client sees the refusal and not a reset
+        self.touched = self._site.loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refused = True  # answered as HTTP/1.1 and closed; the rest would be another protocol
+        except httptools.HttpParserError:
+            self._refuse(400)
+        if self.in_message and not self._got_headers:
+            # A field without end reaches no callback, so what was fed counts too, with one read of slack.
+            self._fed += len(data)
+            if self._fed > self._site.max_head + _ONE_READ:
+                self._refuse(431)
+
+    # httptools' side
+
+    def on_message_begin(self) -> None:
+        """A request line begins."""
+        self.in_message = True
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._head_size = self._body_size = self._fed = 0
+        self._got_headers = self._has_host = self._continue = False
+
+    def on_url(self, part: bytes) -> None:
+        """A piece of the request target."""
+        self._target += part
+        self._head_size += len(part)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A whole header field."""
+        self._head_size += len(name) + len(value) + 4
+        if self._head_size > self._site.max_head:
+            self._refuse(431)
+            return
+        self._fields.append((name, value))
+        lowered = name.lower()
+        if lowered in _NOTED:
+            self._note(lowered, value)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            if self._has_host:
+                self._refuse(400)
+            self._has_host = True
+        elif name == b"expect":
+            self._continue = value.strip().lower() == b"100-continue"
+        elif value.isdigit() and int(value) > self._site.max_body:
+            self._refuse(413)
+
+    def on_headers_complete(self) -> None:
+        """Refuse what lacks a host; let a waiting client send its body."""
+        self._got_headers = True
+        if self._refused:
+            return
+        if not self._has_host and self._parser.get_http_version() == "1.1":
+            self._refuse(400)
+        elif self._continue and self._current is None:
+            self._invite()
+
+    def on_body(self, part: bytes) -> None:
+        """A piece of the body."""
+        self._continue = False  # it comes unasked
+        self._body_size += len(part)
+        if self._body_size > self._site.max_body:
+            self._refuse(413)
+        elif not self._refused:
+            self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        """The request is whole: begin it, or queue it behind the one under way."""
+        self.in_message = False
+        if self._refused or self._transport is None or self._transport.is_closing():
+            return
+        parser, body = self._parser, self._body
+        request = Request(
+            parser.get_method().decode("latin-1"),
+            self._target,
+            self._fields,
+            (body[0] if len(body) == 1 else b"".join(body)) if body else b"",
+            self._peer,
+        )
+        exchange = Exchange(
+            self,
+            request,
+            keep_alive=parser.should_keep_alive() and not parser.should_upgrade(),
+            old=parser.get_http_version() == "1.0",
+        )
+        if self._current is None and not self._queue and not self._blocked:
+            self._begin(exchange)
+        else:
+            self._queue.append(exchange)
+            self._pause()
+
+    # answering
+
+    def reply(self, exchange: Exchange, answer: Answer) -> None:
+        """Write one answer and go on with the next request."""
+        self._current = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        status, lines, body = answer
+        close = not exchange.keep_alive or self._last_of_all()
+        head = b"%b%b%b%b%b\r\n" % (
+            response.STATUS_LINES[status],
+            lines,
+            b"" if status in response.BODILESS else b"content-length: %d\r\n" % len(body),
+            self._site.common(),
+            b"connection: close\r\n" if close else b"connection: keep-alive\r\n" if exchange.old else b"",
+        )
+        if exchange.is_head or not body:
+            transport.write(head)
+        elif len(body) < _JOIN_BELOW:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+        if close:
+            self._queue.clear()
+            transport.close()
+        elif self._queue:
+            self._pump()
+        elif self._continue and self._got_headers and self.in_message:
+            self._invite()
+
+    def _last_of_all(self) -> bool:
+        """True when this answer ends the connection: the site drains or the client has ended, and nothing follows."""
+        return (self._site.draining or self._ended) and not self._queue and not self.in_message
+
+    def _begin(self, exchange: Exchange) -> None:
+        self._current = exchange
+        if exchange.refusal:
+            self._send_refusal(exchange)
+        else:
+            self._site.begin(exchange)
+
+    def _pump(self) -> None:
+        """Begin waiting requests in order; a loop, so that a thousand quick ones do not nest."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._queue and self._current is None and not self._blocked:
+                self._begin(self._queue.popleft())
+        finally:
+            self._pumping = False
+        if not self._queue:
+            self._unpause()
+
+    def _invite(self) -> None:
+        self._continue = False
+        if self._transport is not None:
+            self._transport.write(_CONTINUE)
+
+    # refusing
+
+    def _refuse(self, status: int) -> None:
+        """Answer an error in this request's turn, then close."""
+        if self._refused:
+            return
+        self._refused = True
+        self.in_message = False
+        exchange = Exchange(self, Request("", b"", (), b""), keep_alive=False, old=False)
+        exchange.refusal = status
+        if self._current is None and not self._queue:
+            self._begin(exchange)
+        else:
+            self._queue.append(exchange)
+
+    def _send_refusal(self, exchange: Exchange) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        status, lines, body = response.plain(exchange.refusal, _REASONS[exchange.refusal])
+        transport.write(
+            b"%b%bcontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
+            % (response.STATUS_LINES[status], lines, len(body), self._site.common(), body)
+        )
+        self._unpause()
+        if self._ended or not transport.can_write_eof():
+            transport.close()
+            return
+        transport.write_eof()
+        self._site.loop.call_later(_LINGER, transport.close)
+
+    # the site's side
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no request is under way, waiting or arriving."""
+        return self._current is None and not self._queue and not self.in_message
+
+    def expire(self) -> None:
+        """Refuse a request that stopped arriving."""
+        if self.in_message and self._current is None:
+            self._refuse(408)
+
+    def close(self) -> None:
+        """Close after what has been written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _unpause(self) -> None:
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()

@@ -1,0 +1,189 @@
+"""Runs the user's function for each request, on the loop or in a thread, and answers what it gave.
+
+It parses no HTTP; it is the boundary that no error of a function crosses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from functions_framework import cloudevent, eager, errors, meter, pool, request, response
+from functions_framework.loader import Function
+from functions_framework.response import Answer
+
+_log = logging.getLogger("functions_framework")
+_HERE = str(Path(__file__).parent)
+_OK = response.plain(200, "OK")
+_RETRY = b"retry-after: 1\r\n"
+
+
+class Exchange(Protocol):
+    """A request that waits for its answer; `send` takes the first answer and ignores later ones."""
+
+    request: request.Request
+    answered: bool
+
+    def send(self, answer: Answer) -> None:
+        """Give the answer to the connection."""
+
+
+class Dispatcher:
+    """One per instance, on the loop's thread."""
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        timeout: float,
+        threads: int,
+        load: meter.Meter,
+    ) -> None:
+        self._loop = loop
+        self._function = function
+        self._timeout = timeout
+        self._meter = load
+        self._starter = eager.Starter(loop)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._begin = self._begin_async if function.is_async else self._begin_sync
+        self._is_event = function.signature == "cloudevent"
+        self.pool = pool.Pool(loop, size=threads)
+
+    def begin(self, exchange: Exchange) -> None:
+        """Run the function for this request; it is answered before this returns, or later."""
+        self._meter.enter()
+        try:
+            received = exchange.request
+            self._begin(exchange, cloudevent.from_request(received) if self._is_event else received)
+        except Exception as error:  # noqa: BLE001  # the boundary of a request
+            self._fail(exchange, error)
+
+    async def cancel(self) -> None:
+        """Cancel what still runs on the loop and answer it; threads are left to the end of the process."""
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        self.pool.close()
+
+    def _begin_async(self, exchange: Exchange, argument: object) -> None:
+        self._start(exchange, _guarded(self._function.call, argument))
+
+    def _begin_sync(self, exchange: Exchange, argument: object) -> None:
+        if self.pool.exhausted or self.pool.full:
+            self._answer(
+                exchange, response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
+            )
+            return
+        timer: asyncio.TimerHandle
+        call = self.pool.submit(
+            self._function.call, argument, lambda done: self._returned(exchange, done, timer)
+        )
+        timer = self._loop.call_later(self._timeout, self._expire_call, exchange, call)
+
+    def _returned(self, exchange: Exchange, call: pool.Call, timer: asyncio.TimerHandle) -> None:
+        timer.cancel()
+        if call.error is not None:
+            self._fail(exchange, call.error)
+        elif inspect.isawaitable(call.result):
+            # A `def` that returns a coroutine, as a wrapping decorator does.
+            self._start(exchange, _awaited(call.result))
+        else:
+            self._finish(exchange, call.result)
+
+    def _start(self, exchange: Exchange, coroutine: Any) -> None:  # Any: a coroutine of any result
+        task = self._starter.start(coroutine)
+        if task.done():
+            self._settle(exchange, None, task)
+            return
+        timer = self._loop.call_later(self._timeout, self._expire_task, exchange, task)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._settle, exchange, timer))
+
+    def _settle(self, exchange: Exchange, timer: asyncio.TimerHandle | None, task: asyncio.Task[Any]) -> None:
+        if timer is not None:
+            timer.cancel()
+            self._tasks.discard(task)
+        if task.cancelled():
+            if not exchange.answered:
+                self._answer(
+                    exchange, response.plain(503, "The instance stopped before the function answered.")
+                )
+        elif (error := task.exception()) is not None:
+            self._fail(exchange, error)
+        else:
+            self._finish(exchange, task.result())
+
+    def _finish(self, exchange: Exchange, result: object) -> None:
+        if exchange.answered:
+            return
+        try:
+            answer = self._render(result)
+        except Exception as error:  # noqa: BLE001  # a result that cannot be sent is the function's error
+            self._fail(exchange, error)
+            return
+        self._answer(exchange, answer)
+
+    def _render(self, result: object) -> Answer:
+        if isinstance(result, cloudevent.CloudEvent):
+            return response.answer(result.to_response())
+        if result is None and self._is_event:
+            return _OK
+        return response.answer(result)
+
+    def _fail(self, exchange: Exchange, error: BaseException) -> None:
+        if isinstance(error, errors.HttpError):
+            answer = response.plain(error.status, error.message)
+        else:
+            _log.error(
+                "The function %s raised", self._function.name,
+                exc_info=(type(error), error, _users_frames(error.__traceback__)),
+            )  # fmt: skip
+            answer = response.plain(500, "Internal Server Error")
+        if not exchange.answered:
+            self._answer(exchange, answer)
+
+    def _expire_task(self, exchange: Exchange, task: asyncio.Task[Any]) -> None:
+        self._timed_out(exchange)
+        task.cancel()
+
+    def _expire_call(self, exchange: Exchange, call: pool.Call) -> None:
+        self.pool.abandon(call)
+        self._timed_out(exchange)
+
+    def _timed_out(self, exchange: Exchange) -> None:
+        _log.error("The function %s did not answer within %g seconds", self._function.name, self._timeout)
+        self._answer(
+            exchange, response.plain(504, f"The function did not answer within {self._timeout:g} seconds.")
+        )
+
+    def _answer(self, exchange: Exchange, answer: Answer) -> None:
+        self._meter.leave()
+        exchange.send(answer)
+
+
+async def _guarded(call: Callable[[Any], Awaitable[Any]], argument: object) -> Any:
+    try:
+        return await call(argument)
+    except SystemExit as error:
+        # Out of a task it would end the loop, and with it the requests of others.
+        raise errors.FrameworkError(f"the function called sys.exit({error.code!r})") from error
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return await result
+
+
+def _users_frames(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the framework's own leading frames."""
+    inner = trace
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_HERE):
+        inner = inner.tb_next
+    return inner or trace

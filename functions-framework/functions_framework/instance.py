@@ -1,0 +1,115 @@
+"""One instance: a function behind a server, with a line to its node, from start to end.
+
+It parses no flags and forks nothing; cli.py and child.py call it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from functions_framework import exits, link, server
+from functions_framework.loader import Function
+from functions_framework.settings import InstanceSettings
+
+_log = logging.getLogger("functions_framework")
+
+
+class Instance:
+    """Serves until drained or stopped; implements link.Orders."""
+
+    def __init__(self, function: Function, settings: InstanceSettings) -> None:
+        self._function = function
+        self._settings = settings
+        self._orders: asyncio.Queue[float] = asyncio.Queue()
+
+    def drain(self, seconds: float) -> None:
+        """Finish what is under way within this time, then end."""
+        self._orders.put_nowait(seconds)
+
+    def stop(self) -> None:
+        """End at once."""
+        self._orders.put_nowait(0.0)
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve on a bound socket until an order to end has been carried out."""
+        loop = asyncio.get_running_loop()
+        site = server.Server(self._function, self._settings, loop)
+        await site.start(listener)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.drain, self._settings.grace)
+        async with asyncio.TaskGroup() as group:
+            line = group.create_task(self._link(site))
+            await self._end(site, await self._orders.get())
+            line.cancel()
+
+    async def _link(self, site: server.Server) -> None:
+        if self._settings.control:
+            await link.Link(
+                self._settings.control, self._settings.instance, load=site.meter, orders=self
+            ).run()
+
+    async def _end(self, site: server.Server, seconds: float) -> None:
+        """Drain, unless a later order (stop, or the signal once more) cuts it short."""
+        if seconds <= 0:
+            await site.close()
+            return
+        async with asyncio.TaskGroup() as group:
+            drain = group.create_task(site.drain(seconds))
+            cut = group.create_task(self._cut(site, drain))
+            drain.add_done_callback(lambda _: cut.cancel())
+
+    async def _cut(self, site: server.Server, drain: asyncio.Task[None]) -> None:
+        await self._orders.get()
+        drain.cancel()
+        await site.close()
+
+
+def serve(
+    function: Function, settings: InstanceSettings, *, bound: Callable[[int], None] | None = None
+) -> None:
+    """Bind, build the loop and serve until told to end; raises StartError when the address is taken.
+
+    Args:
+        function: what answers.
+        settings: address, limits, identity.
+        bound: told the port once it listens, which matters when the port was 0.
+    """
+    listener = server.bind(settings.host, settings.port)
+    if bound is not None:
+        bound(listener.getsockname()[1])
+    loop = new_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(Instance(function, settings).run(listener))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """A uvloop loop where uvloop is installed, else asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415  # optional; a template has it imported already
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def end(code: int) -> NoReturn:
+    """End this process now: exit handlers and flushes run, threads that hang are not waited for."""
+    try:
+        atexit._run_exitfuncs()  # noqa: SLF001  # sys.exit would wait for threads first
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = (
+            code or exits.EXIT_CODES["InstanceFailed"]
+        )  # the log cannot be written; nobody can be told more
+    finally:
+        os._exit(code)

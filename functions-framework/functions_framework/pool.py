@@ -1,0 +1,172 @@
+"""Threads that run `def` functions: grown on demand, and a thread that hangs is left behind.
+
+It measures no timeout itself; whoever set one calls `abandon`, and the pool replaces the thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from functions_framework import clock
+
+_AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
+_GROW_AFTER = 0.005
+_BUSY = 0.8
+_QUEUE_PER_THREAD = 16
+
+
+class Call:
+    """One call under way: what to run, and afterwards its result or error."""
+
+    __slots__ = (
+        "abandoned",
+        "argument",
+        "context",
+        "done",
+        "error",
+        "function",
+        "left_behind",
+        "result",
+        "started",
+    )
+
+    def __init__(
+        self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None]
+    ) -> None:
+        self.function = function
+        self.argument = argument
+        self.done = done
+        self.context = contextvars.copy_context()
+        self.started = threading.Lock()  # held by whoever decides first: a thread to run it, or abandon
+        self.abandoned = False
+        self.left_behind = False  # the thread saw that it was abandoned, and has ended
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Run the function, keeping its result or error; called in a thread of the pool."""
+        try:
+            self.result = self.context.run(self.function, self.argument)
+        except BaseException as error:  # noqa: BLE001  # even SystemExit of a function must not end the thread
+            self.error = error
+        self.argument = None
+
+
+class Pool:
+    """At most `size` threads that work, and as many that hang; all methods but `_work` on the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, size: int) -> None:
+        self._loop = loop
+        self._size = size
+        self._queue: SimpleQueue[Call | None] = SimpleQueue()
+        self._finished: deque[Call] = deque()
+        self._waking = False
+        self._workers = 0
+        self._outstanding = 0
+        self._completed = 0
+        self._growth: asyncio.TimerHandle | None = None
+        self.stuck = 0
+
+    @property
+    def full(self) -> bool:
+        """True when so many calls wait that a new one would only wait for its timeout."""
+        return self._outstanding >= self._size * _QUEUE_PER_THREAD
+
+    @property
+    def exhausted(self) -> bool:
+        """True when as many threads hang as may work: nothing more is accepted until one returns."""
+        return self.stuck >= self._size
+
+    def submit(self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None]) -> Call:
+        """Run the function in a thread; `done` is called on the loop afterwards, unless abandoned."""
+        call = Call(function, argument, done)
+        self._outstanding += 1
+        if self._workers < self._outstanding:
+            self._add_capacity()
+        self._queue.put(call)
+        return call
+
+    def abandon(self, call: Call) -> None:
+        """Give up a call: it is not begun, or its thread is left behind and replaced when needed."""
+        call.abandoned = True
+        self._outstanding -= 1
+        if not call.started.acquire(blocking=False):
+            self.stuck += 1
+            self._workers -= 1
+            if self._workers < self._outstanding:
+                self._add_capacity()
+
+    def close(self) -> None:
+        """Let idle threads end; threads are daemons, so a hanging one does not keep the process."""
+        if self._growth is not None:
+            self._growth.cancel()
+        for _ in range(self._workers):
+            self._queue.put(None)
+
+    def _add_capacity(self) -> None:
+        if self._workers < min(_AT_ONCE, self._size):
+            self._spawn()
+        elif self._workers < self._size and self._growth is None:
+            self._watch()
+
+    def _watch(self) -> None:
+        mark = (self._completed, clock.monotonic(), clock.cpu_seconds())
+        self._growth = self._loop.call_later(_GROW_AFTER, self._grow, mark)
+
+    def _grow(self, mark: tuple[int, float, float]) -> None:
+        """Add threads if calls wait and it would help: nothing finished, or the processor is not the limit."""
+        self._growth = None
+        waiting = min(self._outstanding, self._size) - self._workers
+        if waiting <= 0:
+            return
+        completed, at, cpu = mark
+        stalled = completed == self._completed
+        idle = clock.cpu_seconds() - cpu < _BUSY * (clock.monotonic() - at)
+        for _ in range(waiting if stalled or idle else 0):
+            self._spawn()
+        if self._workers < min(self._outstanding, self._size):
+            self._watch()
+
+    def _spawn(self) -> None:
+        self._workers += 1
+        threading.Thread(target=self._work, name=f"function-{self._workers}", daemon=True).start()
+
+    def _work(self) -> None:
+        while (call := self._queue.get()) is not None:
+            if not call.started.acquire(blocking=False):
+                continue
+            call.run()
+            left_behind = call.left_behind = call.abandoned
+            self._finished.append(call)
+            if not self._waking:
+                self._waking = True
+                self._wake()
+            if left_behind:
+                return
+            del call  # an idle thread keeps no result alive
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._collect)
+        except RuntimeError:
+            # The loop has been closed: the process is ending and nobody waits for the result.
+            self._finished.clear()
+
+    def _collect(self) -> None:
+        self._waking = False
+        while self._finished:
+            call = self._finished.popleft()
+            if call.abandoned:
+                self.stuck -= 1
+                self._workers += not call.left_behind  # abandoned in its last moment: the thread works on
+            else:
+                self._outstanding -= 1
+                self._completed += 1
+                call.done(call)

@@ -1,0 +1,157 @@
+"""A function's result as an answer: status, header lines and body.
+
+It writes to no connection; framing headers are the server's alone, so a function's are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from functions_framework import jsons
+
+HeaderInput: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
+Answer: TypeAlias = tuple[int, bytes, bytes]
+"""Status, header lines each ended by CRLF, body. A plain tuple because every request makes one."""
+
+JSON_TYPE = b"content-type: application/json\r\n"
+TEXT_TYPE = b"content-type: text/plain; charset=utf-8\r\n"
+_HTML = "text/html; charset=utf-8"
+_HTML_TYPE = b"content-type: text/html; charset=utf-8\r\n"
+_BYTES = "application/octet-stream"
+_BYTES_TYPE = b"content-type: application/octet-stream\r\n"
+_SERVERS_OWN = frozenset({
+    "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "date", "x-ofn-revision",
+})  # fmt: skip
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+STATUS_LINES: Mapping[int, bytes] = {
+    **{code: b"HTTP/1.1 %d \r\n" % code for code in range(200, 600)},
+    **{code.value: f"HTTP/1.1 {code.value} {code.phrase}\r\n".encode() for code in HTTPStatus if code >= 200},
+}
+BODILESS = frozenset({204, 304})
+
+
+class Response:
+    """An answer spelt out; `headers` may be changed until the function returns it."""
+
+    def __init__(
+        self,
+        body: object = b"",
+        status: int = 200,
+        headers: HeaderInput = (),
+        content_type: str | None = None,
+    ) -> None:
+        self.body = body
+        self.status = int(status)
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        self.headers: dict[str, Any] = {}  # Any: a value, or a list of values for a repeated field
+        for name, value in pairs:
+            self._add(name, value)
+        if content_type is not None:
+            self.headers["content-type"] = content_type
+
+    def _add(self, name: str, value: Any) -> None:
+        if name in self.headers:
+            known = self.headers[name]
+            self.headers[name] = [*(known if isinstance(known, list) else [known]), value]
+        else:
+            self.headers[name] = value
+
+    @property
+    def status_code(self) -> int:
+        """The status (Flask's name)."""
+        return self.status
+
+    def set_cookie(
+        self, name: str, value: str, *, attributes: str = "Path=/; HttpOnly; SameSite=Lax"
+    ) -> None:
+        """Add a Set-Cookie field."""
+        self._add("set-cookie", f"{name}={value}; {attributes}")
+
+
+def answer(result: object) -> Answer:
+    """The answer of what a function returned; raises TypeError or ValueError for what is none."""
+    kind = type(result)
+    if kind is dict or kind is list:
+        return 200, JSON_TYPE, jsons.dumps(result)
+    if kind is str:
+        return 200, _HTML_TYPE, result.encode()  # type: ignore[attr-defined]  # kind says str
+    if kind is bytes:
+        return 200, _BYTES_TYPE, result  # type: ignore[return-value]  # kind says bytes
+    return _spelt_out(result)
+
+
+def plain(status: int, text: str, *, lines: bytes = b"") -> Answer:
+    """A short answer in plain text, for what the framework itself says."""
+    return status, TEXT_TYPE + lines, f"{text}\n".encode()
+
+
+def _spelt_out(result: object) -> Answer:
+    if result is None:
+        return 204, b"", b""
+    if isinstance(result, tuple):
+        return _of_response(_of_tuple(result))
+    if isinstance(result, Response):
+        return _of_response(result)
+    body, content_type = _body(result)
+    return 200, b"content-type: " + content_type.encode() + b"\r\n", body
+
+
+def _of_tuple(result: tuple[Any, ...]) -> Response:
+    match result:
+        case (body, int() as status):
+            return Response(body, status)
+        case (body, headers):
+            return Response(body, 200, headers)
+        case (body, int() as status, headers):
+            return Response(body, status, headers)
+    raise TypeError("a tuple is answered as (body, status), (body, headers) or (body, status, headers)")
+
+
+def _of_response(response: Response) -> Answer:
+    inner = response.body
+    if isinstance(inner, Response):  # (Response, status, headers), as Flask allows
+        merged = Response(inner.body, response.status, {**inner.headers, **response.headers})
+        return _of_response(merged)
+    if not 200 <= response.status < 600:
+        raise ValueError(f"a function cannot answer with status {response.status}; use 200 to 599")
+    body, content_type = (b"", "") if inner is None else _body(inner)
+    lines, has_type = _lines(response.headers)
+    if not has_type and content_type and response.status not in BODILESS:
+        lines += b"content-type: " + content_type.encode() + b"\r\n"
+    return response.status, lines, b"" if response.status in BODILESS else body
+
+
+def _body(value: object) -> tuple[bytes, str]:
+    if isinstance(value, str):
+        return value.encode(), _HTML
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value), _BYTES
+    return jsons.dumps(value), "application/json"
+
+
+def _lines(headers: Mapping[str, Any]) -> tuple[bytes, bool]:
+    out, has_type = bytearray(), False
+    for name, values in headers.items():
+        lowered = str(name).lower()
+        if lowered in _SERVERS_OWN:
+            continue
+        has_type = has_type or lowered == "content-type"
+        for value in values if isinstance(values, list | tuple) else (values,):
+            out += _line(lowered, str(value))
+    return bytes(out), has_type
+
+
+def _line(name: str, value: str) -> bytes:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no header name")
+    if _BAD_VALUE.search(value):
+        raise ValueError(f"the value of header {name!r} holds a control character")
+    try:
+        return f"{name}: {value}\r\n".encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the value of header {name!r} cannot be sent: {error}") from error

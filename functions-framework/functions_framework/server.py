@@ -1,0 +1,169 @@
+"""The HTTP server of an instance: its listener, its connections, its health answers, and its drain.
+
+It parses nothing and runs no function; connection.py and dispatch.py do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from functions_framework import clock, connection, dispatch, exits, meter, response
+from functions_framework.loader import Function
+from functions_framework.settings import InstanceSettings
+
+_BACKLOG = 2048
+_SWEEP = 10.0
+_ARRIVAL = 60.0  # a request whose bytes stop for so long is refused
+_KEPT = 900.0  # an unused connection is closed after this; longer than gateways keep theirs
+_PROBES = frozenset({b"/healthz", b"/readyz"})
+_OK = response.plain(200, "ok")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket of this address; raises StartError AddressInUse."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise exits.StartError(
+            "AddressInUse",
+            f"{host}:{port} cannot be bound ({error.strerror}); choose another with --host and --port",
+        ) from error
+    listener.settimeout(0)
+    return listener
+
+
+class Server:
+    """Implements connection.Site; everything on the loop's thread."""
+
+    def __init__(
+        self, function: Function, settings: InstanceSettings, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.loop = loop
+        self.max_body = settings.max_body
+        self.max_head = settings.max_head
+        self.draining = False
+        self.meter = meter.Meter(clock.monotonic)
+        self._settings = settings
+        self._dispatcher = dispatch.Dispatcher(
+            function, loop=loop, timeout=settings.timeout, threads=settings.threads, load=self.meter
+        )
+        self._connections: set[connection.Connection] = set()
+        self._revision = f"x-ofn-revision: {settings.revision}\r\n" if settings.revision else ""
+        self._common, self._common_second = b"", 0
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._quiet = asyncio.Event()
+        self._listener: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+
+    # connection.Site
+
+    def begin(self, exchange: connection.Exchange) -> None:
+        """Answer a probe here; everything else is the function's."""
+        request = exchange.request
+        if request.full_target in _PROBES and request.method in {"GET", "HEAD"}:
+            exchange.send(self._health(request.full_target))
+        else:
+            self._dispatcher.begin(exchange)
+
+    def joined(self, connection: connection.Connection) -> None:
+        """Watch over a new connection."""
+        self._connections.add(connection)
+        if self._sweeper is None:
+            self._sweeper = self.loop.call_later(_SWEEP, self._sweep)
+
+    def left(self, connection: connection.Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        self._check_quiet()
+
+    def common(self) -> bytes:
+        """Date and revision, rendered once a second."""
+        second = clock.wall_second()
+        if second != self._common_second:
+            self._common_second = second
+            self._common = f"date: {clock.http_date(second)}\r\n{self._revision}".encode("latin-1")
+        return self._common
+
+    # lifetime
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept on a bound socket."""
+        self._listener = listener.dup()
+        self._server = await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG)
+
+    async def drain(self, seconds: float) -> None:
+        """Answer everything that was accepted, saying `connection: close`; cut what takes longer than this."""
+        self.draining = True
+        deadline = self.loop.time() + seconds
+        # Clients that were told nothing yet may be sending on a kept connection: they are answered and told.
+        await asyncio.sleep(min(self._settings.settle, seconds))
+        if await self._stop_accepting():
+            await asyncio.sleep(min(self._settings.settle, seconds))
+        for kept in list(self._connections):
+            if kept.is_idle:
+                kept.close()
+        self.meter.on_idle = self._check_quiet
+        self._check_quiet()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._quiet.wait()
+        except TimeoutError:
+            await self.close()
+
+    async def close(self) -> None:
+        """Cancel what runs, answer it, close every connection."""
+        self.draining = True
+        await self._stop_accepting()
+        await self._dispatcher.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for kept in list(self._connections):
+            kept.close()
+        await asyncio.sleep(0)
+
+    async def _stop_accepting(self) -> int:
+        """Close the listener after taking what the kernel had already accepted for us; returns how many."""
+        server, listener = self._server, self._listener
+        self._server = self._listener = None
+        if server is None or listener is None:
+            return 0
+        server.close()
+        taken = 0
+        with listener:
+            while True:
+                try:
+                    accepted, _ = listener.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    return taken
+                await self.loop.connect_accepted_socket(self._connection, accepted)
+                taken += 1
+
+    def _connection(self) -> connection.Connection:
+        return connection.Connection(self)
+
+    def _check_quiet(self) -> None:
+        if self.draining and not self._connections and not self.meter.in_flight:
+            self._quiet.set()
+
+    def _health(self, target: bytes) -> response.Answer:
+        if target == b"/healthz":
+            return _OK
+        if self.draining:
+            return response.plain(503, "draining")
+        if self._dispatcher.pool.exhausted:
+            return response.plain(503, f"{self._dispatcher.pool.stuck} calls of the function hang")
+        return _OK
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for kept in list(self._connections):
+            if kept.in_message and now - kept.touched > _ARRIVAL:
+                kept.expire()
+            elif kept.is_idle and now - kept.touched > _KEPT:
+                kept.close()
+        self._sweeper = self.loop.call_later(_SWEEP, self._sweep) if self._connections else None

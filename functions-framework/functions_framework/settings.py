@@ -1,0 +1,98 @@
+"""What an instance is told by flags and environment: function, address, limits, identity.
+
+It reads an environment it is given and refuses what it cannot read, naming the variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions_framework import exits
+from functions_framework.registry import SIGNATURES, Signature
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSettings:
+    """Which function: file, name, and the signature that applies when no decorator says one."""
+
+    source: Path = Path("main.py")
+    target: str = "function"
+    signature: Signature = "http"
+    named: bool = False  # False when `target` is only the default
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSettings:
+    """Where an instance listens, what it limits, and whom it reports to; times in seconds."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the node passes an address
+    port: int = 8080
+    timeout: float = 300.0
+    grace: float = 30.0
+    settle: float = 0.1  # between the start of a drain and the closing of idle connections
+    max_body: int = 64 * MIB
+    max_head: int = 64 << 10
+    threads: int = 64
+    revision: str = ""
+    control: str = ""
+    instance: str = ""
+
+
+def function_settings(environ: Mapping[str, str]) -> FunctionSettings:
+    """Read FUNCTION_* (Google's names) or FUNC_* (OpenFunction's)."""
+    target = environ.get("FUNCTION_TARGET") or environ.get("FUNC_NAME") or ""
+    return FunctionSettings(
+        source=Path(environ.get("FUNCTION_SOURCE") or environ.get("FUNC_SRC") or "main.py"),
+        target=target or "function",
+        signature=signature(environ.get("FUNCTION_SIGNATURE_TYPE") or environ.get("FUNC_TYPE") or "http"),
+        named=bool(target),
+    )
+
+
+def signature(text: str) -> Signature:
+    """Read a signature type; "event" and "cloud_event" are old spellings of cloudevent."""
+    value = {"cloud_event": "cloudevent", "event": "cloudevent"}.get(text.lower(), text.lower())
+    if value not in SIGNATURES:
+        raise exits.StartError(
+            "InvalidSetting", f"the signature type {text!r} is not known; use one of {', '.join(SIGNATURES)}"
+        )
+    return value
+
+
+def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
+    """Read HOST, PORT, OFN_* and K_REVISION; raises StartError InvalidSetting that names the variable."""
+    default = InstanceSettings()
+    return InstanceSettings(
+        host=environ.get("HOST") or default.host,
+        port=int(_number(environ, "PORT", default=default.port, low=0, high=65535)),
+        timeout=_number(environ, "OFN_TIMEOUT_SECONDS", default=default.timeout, low=0.001),
+        grace=_number(environ, "OFN_GRACE_SECONDS", default=default.grace),
+        settle=_number(environ, "OFN_SETTLE_SECONDS", default=default.settle),
+        max_body=int(_number(environ, "OFN_MAX_BODY_BYTES", default=default.max_body)),
+        max_head=int(_number(environ, "OFN_MAX_HEAD_BYTES", default=default.max_head, low=256)),
+        threads=int(_number(environ, "OFN_THREADS", default=default.threads, low=1)),
+        revision=environ.get("K_REVISION", ""),
+        control=environ.get("OFN_CONTROL", ""),
+        instance=environ.get("OFN_INSTANCE", ""),
+    )
+
+
+def _number(
+    environ: Mapping[str, str], name: str, *, default: float, low: float = 0, high: float = float(1 << 40)
+) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise exits.StartError(
+            "InvalidSetting", f"the variable {name} is {text!r}; set a number from {low:g} to {high:g}"
+        )
+    return value

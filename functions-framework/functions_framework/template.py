@@ -1,0 +1,266 @@
+"""A revision template: a process with the function's module imported that forks instances on request.
+
+One thread, no event loop, no state of its own but its connections; it outlives the node that started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module, util
+from pathlib import Path
+from typing import Any
+
+from functions_framework import child, cli, control, exits, footprint, instance, loader, peer, settings
+from functions_framework.loader import Function
+
+_POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_LOOK_EVERY_MS = 2000
+_BACKLOG = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """What a template holds ready: the function, the BLAS pools, and whether all that may be forked."""
+
+    function: Function
+    pools: object | None
+    threads: tuple[str, ...]
+    unsafe: str
+
+    def ready(self) -> dict[str, Any]:
+        """The first message on every connection."""
+        return control.template_ready(
+            os.getpid(), threads=self.threads, fork_safe=not self.unsafe, reason=self.unsafe
+        )
+
+
+def warm_up(function_settings: settings.FunctionSettings) -> Warm:
+    """Import what an instance needs and the user's module; raises StartError."""
+    for name in _POOL_VARIABLES:
+        os.environ[name] = "1"
+    if util.find_spec("uvloop") is not None:
+        import_module("uvloop")
+    before = footprint.take()
+    function = loader.load(function_settings)
+    pools = _pools()
+    after = footprint.take()
+    gc.disable()  # until the fork, so that no collection touches pages the forks share
+    gc.collect()
+    gc.freeze()
+    return Warm(function, pools, after.threads, footprint.why_unsafe(before, after))
+
+
+def _pools() -> object | None:
+    """Threadpoolctl's view of the loaded BLAS and OpenMP libraries, when both it and numpy are there."""
+    if "numpy" not in sys.modules or util.find_spec("threadpoolctl") is None:
+        return None
+    controller: object = import_module("threadpoolctl").ThreadpoolController()
+    return controller
+
+
+class Template:
+    """Accepts nodes, forks for them, tells them who ended."""
+
+    def __init__(self, warm: Warm, *, listener: socket.socket, path: Path, exits_file: Path) -> None:
+        self._warm = warm
+        self._listener = listener
+        self._path = path
+        self._identity = _identity(path)
+        self._exits = exits_file
+        self._peers: dict[int, peer.Peer] = {}
+        self._poll = select.poll()
+        self._signalled, self._wakeup = os.pipe()
+        for end in (self._signalled, self._wakeup):
+            os.set_blocking(end, False)
+        self._quit = False
+
+    def run(self) -> None:
+        """Serve until asked to quit, terminated, or until the socket's path is gone."""
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _noticed)
+        signal.signal(signal.SIGTERM, self._asked)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C on a terminal is the supervisor's to handle
+        self._poll.register(self._listener, select.POLLIN)
+        self._poll.register(self._signalled, select.POLLIN)
+        while not self._quit:
+            self._turn(self._poll.poll(_LOOK_EVERY_MS))
+            self._reap()
+            if _identity(self._path) != self._identity:
+                return
+        self._path.unlink(missing_ok=True)
+
+    def _asked(self, *_: object) -> None:
+        self._quit = True
+
+    def _turn(self, events: Sequence[tuple[int, int]]) -> None:
+        for descriptor, event in events:
+            if descriptor == self._listener.fileno():
+                self._accept()
+            elif descriptor == self._signalled:
+                _empty(self._signalled)
+            elif descriptor in self._peers:
+                self._serve(self._peers[descriptor], event)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return  # the node gave up between poll and accept
+        joined = peer.Peer(connection, self._poll)
+        self._peers[connection.fileno()] = joined
+        joined.send(self._warm.ready())
+
+    def _serve(self, sender: peer.Peer, event: int) -> None:
+        if event & select.POLLOUT:
+            sender.flush()
+        if event & ~select.POLLOUT:
+            try:
+                for message in sender.receive():
+                    self._handle(sender, message)
+            except control.FrameError as error:
+                sender.send(control.refused("", reason="BadMessage", message=str(error)))
+                sender.close()
+        if sender.closed:
+            self._peers.pop(sender.descriptor, None)
+
+    def _handle(self, sender: peer.Peer, message: dict[str, Any]) -> None:
+        match message:
+            case {"type": "fork", "id": str() as request_id, "spec": dict() as spec}:
+                self._fork(sender, request_id, spec)
+            case {"type": "quit"}:
+                self._quit = True
+            case _:
+                raise control.FrameError(f"a template does not know the message {message.get('type')!r}")
+
+    def _fork(self, sender: peer.Peer, request_id: str, wire: dict[str, Any]) -> None:
+        if self._warm.unsafe:
+            sender.send(control.refused(request_id, reason="NotForkSafe", message=self._warm.unsafe))
+            return
+        try:
+            spec = control.ForkSpec.from_wire(wire)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            pid = os.fork()
+        except control.FrameError as error:
+            sender.send(control.refused(request_id, reason="BadSpec", message=str(error)))
+            return
+        except OSError as error:
+            sender.send(control.refused(request_id, reason="ForkFailed", message=str(error)))
+            return
+        if pid == 0:
+            self._let_go()
+            child.become(self._warm.function, spec, self._warm.pools)
+        sender.send(control.forked(request_id, pid))
+
+    def _let_go(self) -> None:
+        """In the child: close every descriptor that is the template's."""
+        signal.set_wakeup_fd(-1)
+        self._listener.close()
+        for known in self._peers.values():
+            known.abandon()
+        os.close(self._signalled)
+        os.close(self._wakeup)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._report(pid, os.waitstatus_to_exitcode(status))
+
+    def _report(self, pid: int, code: int) -> None:
+        line = json.dumps({"pid": pid, "code": code}) + "\n"
+        try:
+            with self._exits.open("a") as file:
+                file.write(line)
+        except OSError as error:
+            print(f"functions_framework: TemplateFailed: {self._exits}: {error}", file=sys.stderr)  # noqa: T201  # a template's log is its stderr
+        for known in list(self._peers.values()):
+            known.send(control.exited(pid, code))
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket at this path, replacing one that nobody serves; raises StartError TemplateFailed."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        previous = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(previous)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise exits.StartError("TemplateFailed", f"cannot listen at {path}: {error}") from error
+    listener.settimeout(0)
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+    raise exits.StartError("TemplateFailed", f"another template serves {path}; ask it to quit first")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _empty(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 4096):
+            continue
+    except BlockingIOError:
+        return
+
+
+def _noticed(*_: object) -> None:
+    """A handler must exist for the signal to reach the wakeup descriptor."""
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, load: Callable[[settings.FunctionSettings], Warm] = warm_up
+) -> None:
+    """Warm up, listen and fork until told to quit; ends the process."""
+    parser = argparse.ArgumentParser(prog="functions_framework.template", description=__doc__)
+    parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket to listen at")
+    parser.add_argument(
+        "--exits", type=Path, required=True, help="file that gets a line for each ended instance"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        cli.line_buffered()
+        warm = load(settings.function_settings(os.environ))
+        listener = listen(options.socket)
+        Template(warm, listener=listener, path=options.socket, exits_file=options.exits).run()
+    except exits.StartError as error:
+        cli.tell(error)
+        instance.end(error.code)
+    instance.end(0)
+
+
+if __name__ == "__main__":
+    main()
