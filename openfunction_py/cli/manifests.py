@@ -81,6 +81,8 @@ def parse(text: str, origin: Path) -> list[Document]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            if node is None:
+                break
             value = loader.construct_document(node)
             if value is None:
                 continue

@@ -81,7 +81,9 @@ def status() -> None:
     found = platform.status(home)
     if not found.running:
         raise failures.NoPlatformFailure(f"no platform runs from {home.root}: start one with `ofn up -d`")
-    rows = [("supervisor", found.pid, 1, memory(found.pid), "")] if found.pid else []
+    rows: list[tuple[object, ...]] = []
+    if found.pid:
+        rows.append(("supervisor", found.pid, 1, memory(found.pid), ""))
     for row in found.processes:
         rows.append((row["role"], row["pid"] or "-", row["starts"], memory(row["pid"]), row["lastExit"]))
     output.table(("process", "pid", "starts", "pss", "last exit"), rows)

@@ -63,4 +63,5 @@ def _manifest_function(folder: Path) -> str | None:
         value = yaml.safe_load((folder / "function.yaml").read_text())
     except FileNotFoundError:
         return None
-    return (((value or {}).get("spec") or {}).get("build") or {}).get("env", {}).get("FUNC_NAME")
+    found = (((value or {}).get("spec") or {}).get("build") or {}).get("env", {}).get("FUNC_NAME")
+    return str(found) if found else None

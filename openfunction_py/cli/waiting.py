@@ -8,9 +8,12 @@ from typing import Any
 from openfunction_py.cli import failures, kinds, output, target
 
 SETTLED_FAILURES = frozenset(
-    "SourceNotFound FunctionNotFound DependencyFailed SyntaxError BuilderUnsupported BuildStepFailed BuildFailed "
-    "BuildTimeout BuildRunTimeout Canceled ImageNotRunnable InterpreterMissing CrashLoop CrashLoopBackOff ServingFailed "
-    "ImportFailed ContainerMissing ProgressDeadlineExceeded BuilderNotFound Timeout".split()
+    [
+        *("SourceNotFound", "FunctionNotFound", "DependencyFailed", "SyntaxError", "BuilderUnsupported"),
+        *("BuildStepFailed", "BuildFailed", "BuildTimeout", "BuildRunTimeout", "Canceled", "Timeout"),
+        *("ImageNotRunnable", "InterpreterMissing", "CrashLoop", "CrashLoopBackOff", "ServingFailed"),
+        *("ImportFailed", "ContainerMissing", "ProgressDeadlineExceeded", "BuilderNotFound"),
+    ]
 )
 
 
