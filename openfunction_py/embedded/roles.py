@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from openfunction_py.embedded import settings
@@ -16,7 +16,7 @@ from openfunction_py.kube import config
 from openfunction_py.lib import clock
 from openfunction_py.lib import home as homes
 
-Role = Callable[[homes.Home], Awaitable[None]]
+Role = Callable[[homes.Home], Coroutine[Any, Any, None]]
 
 
 async def control(home: homes.Home) -> None:

@@ -12,6 +12,10 @@ from tests.e2e import platform
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 GOOD = "def main(request):\n    return 'good'\n"
+BROKEN = (
+    "import os\nif os.environ.get('K_REVISION'):\n    raise RuntimeError('%s')\n\n"
+    "def main(request):\n    return 1\n"
+)
 
 
 def failed(there: platform.Platform, manifest: dict[str, Any]) -> str:
@@ -104,7 +108,10 @@ def test_a_handler_that_raises_answers_500_and_logs_the_traceback(there: platfor
 
 
 def test_a_handler_that_hangs_answers_504_and_the_next_request_is_served(there: platform.Platform) -> None:
-    code = "import threading\n\ndef main(request):\n    if request.args.get('hang'):\n        threading.Event().wait()\n    return 'ok'\n"
+    code = (
+        "import threading\n\ndef main(request):\n    if request.args.get('hang'):\n"
+        "        threading.Event().wait()\n    return 'ok'\n"
+    )
     there.apply(platform.inline("bad-hang", code, triggers={"http": {"timeoutSeconds": 1}}))
     address = there.address("bad-hang")
     assert platform.request(f"{address}?hang=1").status == 504
@@ -114,15 +121,13 @@ def test_a_handler_that_hangs_answers_504_and_the_next_request_is_served(there: 
 def test_a_function_that_ends_at_import_is_not_ready_and_its_last_lines_are_shown(
     there: platform.Platform,
 ) -> None:
-    code = "import os\nif os.environ.get('K_REVISION'):\n    raise RuntimeError('no such model')\n\ndef main(request):\n    return 1\n"
-    said = failed(there, platform.inline("bad-crash", code))
+    said = failed(there, platform.inline("bad-crash", BROKEN % "no such model"))
     assert "no such model" in said
 
 
 def test_a_broken_new_version_leaves_the_old_one_serving(there: platform.Platform) -> None:
     there.apply(platform.inline("bad-update", GOOD))
-    code = "import os\nif os.environ.get('K_REVISION'):\n    raise RuntimeError('broken')\n\ndef main(request):\n    return 1\n"
-    failed(there, platform.inline("bad-update", code))
+    failed(there, platform.inline("bad-update", BROKEN % "broken"))
     assert platform.request(there.address("bad-update")).body == b"good"
     failed(there, platform.inline("bad-update", "def main(request:\n"))
     assert platform.request(there.address("bad-update")).body == b"good"

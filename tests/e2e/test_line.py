@@ -99,7 +99,7 @@ def test_an_update_builds_again_and_a_changed_scale_does_not(there: platform.Pla
 
 
 def test_params_secrets_and_context_reach_the_function(there: platform.Platform) -> None:
-    code = "import os, json\n\ndef main(request):\n    return {k: os.environ[k] for k in ('GREETING', 'FUNC_CONTEXT')}\n"
+    code = "import os\n\ndef main(request):\n    return {k: os.environ[k] for k in ('GREETING', 'FUNC_CONTEXT')}\n"
     there.apply(platform.inline("line-params", code, params={"GREETING": "a=b #c"}))
     answer = json.loads(there.ofn("invoke", "line-params"))
     assert answer["GREETING"] == "a=b #c"
