@@ -28,7 +28,7 @@ class Model(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, data: Any) -> Any:  # noqa: ANN401 - the JSON edge
+    def _without_nulls(cls, data: Any) -> Any:
         if isinstance(data, dict) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
