@@ -15,24 +15,23 @@ from openfunction_py.api.meta import Object
 from openfunction_py.controller.types import Request, request_of
 
 T = TypeVar("T", bound=Object)
-T_co = TypeVar("T_co", bound=Object, covariant=True)
 Listener = Callable[[T | None, T | None], None]
 
 
-class Lister(Protocol[T_co]):
+class Lister(Protocol[T]):
     """A read-only view of a cache; objects are frozen and may be shared."""
 
-    def get(self, namespace: str, name: str) -> T_co | None:
+    def get(self, namespace: str, name: str) -> T | None:
         """One object."""
         ...
 
     def list(
         self, namespace: str | None = None, *, labels: Mapping[str, str] | None = None
-    ) -> builtins.list[T_co]:
+    ) -> builtins.list[T]:
         """The objects of one namespace, or of all (None), that carry all the labels; in order of their keys."""
         ...
 
-    def owned_by(self, uid: str) -> builtins.list[T_co]:
+    def owned_by(self, uid: str) -> builtins.list[T]:
         """The objects with an owner reference to that uid."""
         ...
 

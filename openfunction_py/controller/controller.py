@@ -66,7 +66,9 @@ class Controller:
         except (errors.Conflict, errors.AlreadyExists, errors.Unreachable) as error:
             # the cache lags or the server is away: nothing is wrong with the object
             delay = self.queue.add_rate_limited(request)
-            about.info("reconciled from an old state; trying again", error=str(error), seconds=round(delay, 3))
+            about.info(
+                "reconciled from an old state; trying again", error=str(error), seconds=round(delay, 3)
+            )
             return "outdated"
         except Exception as error:  # noqa: BLE001 - the worker outlives whatever it runs
             delay = self.queue.add_rate_limited(request)

@@ -109,7 +109,7 @@ class Manager:
         while True:
             try:
                 await runner()
-            except Exception as error:  # noqa: BLE001 - the manager outlives its runners
+            except Exception as error:
                 failures += 1
                 delay = RESTART.delay(failures, random=random.random)
                 logger.exception(

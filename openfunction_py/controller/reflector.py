@@ -19,6 +19,7 @@ from openfunction_py.kube import errors
 from openfunction_py.lib import log
 
 T = TypeVar("T", bound=Object)
+T_contra = TypeVar("T_contra", bound=Object, contravariant=True)
 
 # an embedded server may be restarting, so its return is noticed soon; a refusal is not mended by asking often
 UNREACHABLE = Backoff(base=0.05, cap=2.0, jitter=0.5)
@@ -28,18 +29,18 @@ SHORTEST_WATCH = 1.0
 logger = log.get("controller.reflector")
 
 
-class Sink(Protocol[T]):
+class Sink(Protocol[T_contra]):
     """Where the objects go."""
 
-    def replace(self, items: Iterable[T]) -> None:
+    def replace(self, items: Iterable[T_contra]) -> None:
         """Take a complete list."""
         ...
 
-    def put(self, obj: T) -> None:
+    def put(self, obj: T_contra) -> None:
         """Take a new or changed object."""
         ...
 
-    def drop(self, obj: T) -> None:
+    def drop(self, obj: T_contra) -> None:
         """Forget a deleted object."""
         ...
 
@@ -82,7 +83,8 @@ class Reflector(Generic[T]):
         self._client = client
         self._model = model
         self._sink = sink
-        self._scope = {"namespace": namespace, "labels": labels}
+        self._namespace = namespace
+        self._labels = labels
         self._failures = 0
         self._log = logger.bind(kind=model.__name__)
 
@@ -103,7 +105,9 @@ class Reflector(Generic[T]):
 
     async def _list(self, state: Empty | InitPage[T]) -> None:
         items, token = (state.items, state.token) if isinstance(state, InitPage) else ((), "")
-        page = await self._client.page(self._model, **self._scope, token=token)
+        page = await self._client.page(
+            self._model, namespace=self._namespace, labels=self._labels, token=token
+        )
         items += tuple(page.items)
         if page.next:
             self.state = InitPage(items, page.next)
@@ -114,9 +118,10 @@ class Reflector(Generic[T]):
     async def _watch(self, version: str) -> None:
         loop = asyncio.get_running_loop()
         opened = loop.time()
-        async with aclosing(
-            self._client.watch(self._model, **self._scope, resource_version=version)
-        ) as events:
+        events = self._client.watch(
+            self._model, namespace=self._namespace, labels=self._labels, resource_version=version
+        )
+        async with aclosing(events):
             async for event in events:
                 self._take(event)
         # the server ended the watch, which is its right; one that ends at once must not make us spin

@@ -18,7 +18,7 @@ def endpoint(path: Path, context: str, *, namespace: str) -> Endpoint:
     """
     try:
         from kubernetes import client as upstream  # noqa: PLC0415 - see above
-        from kubernetes.config import kube_config  # noqa: PLC0415
+        from kubernetes import config as upstream_config  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             "this kubeconfig logs in through a plugin; install the extra `openfunction-py[cluster]` for that"
@@ -27,8 +27,10 @@ def endpoint(path: Path, context: str, *, namespace: str) -> Endpoint:
     def configured() -> upstream.Configuration:
         made = upstream.Configuration()
         try:
-            kube_config.load_kube_config(str(path), context=context, client_configuration=made)
-        except kube_config.ConfigException as error:
+            upstream_config.load_kube_config(  # type: ignore[no-untyped-call]  # as upstream ships it
+                str(path), context=context, client_configuration=made
+            )
+        except upstream_config.ConfigException as error:
             raise ConfigError(f"the login of context {context} failed: {error}") from error
         return made
 

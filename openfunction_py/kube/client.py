@@ -5,11 +5,11 @@ Keeps nothing between calls but connections, and never retries: that is the work
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar, cast
 from urllib.parse import quote
 
 import orjson
@@ -91,7 +91,9 @@ class Client:
         """
         return _decode(model, await self._json(Call("GET", object_path(model, namespace, name))))
 
-    async def list(self, model: type[T], *, namespace: str = "", labels: str = "", fields: str = "") -> Page[T]:
+    async def list(
+        self, model: type[T], *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> Page[T]:
         """All objects of a kind, of one namespace or of all ("")."""
         found: list[T] = []
         token = ""
@@ -126,7 +128,7 @@ class Client:
         labels: str = "",
         fields: str = "",
         timeout: float = 290.0,
-    ) -> AsyncIterator[WatchEvent[T]]:
+    ) -> AsyncGenerator[WatchEvent[T], None]:
         """Changes since a resource version, until the server ends the watch.
 
         Raises:
@@ -252,7 +254,7 @@ class Client:
         follow: bool = False,
         tail: int | None = None,
         previous: bool = False,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The log of a container as it comes, in pieces of any size."""
         params = _params(
             container=container,
@@ -322,7 +324,8 @@ def _event(model: type[T], raw: dict[str, Any]) -> WatchEvent[T] | None:
         raise errors.from_status(int(body.get("code") or 500), body)
     if raw["type"] == "BOOKMARK":
         version = str(body["metadata"]["resourceVersion"])
-        return WatchEvent("BOOKMARK", model.model_construct(metadata=ObjectMeta(resource_version=version)))
+        mark = model.model_construct(metadata=ObjectMeta(resource_version=version))
+        return WatchEvent("BOOKMARK", cast("T", mark))  # the mypy plugin loses which subclass it was
     decoded = _decode_or_skip(model, body)
     return WatchEvent(raw["type"], decoded) if decoded else None
 

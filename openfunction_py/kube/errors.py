@@ -3,6 +3,7 @@
 Knows nothing of transports: these import the standard library alone, so that every command can afford them.
 """
 
+# ruff: noqa: N818 - each is read as errors.NotFound: the module says what it is
 from __future__ import annotations
 
 import json

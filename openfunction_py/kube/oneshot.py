@@ -6,7 +6,7 @@ Imports neither aiohttp nor pydantic, as importing these costs what a whole comm
 from __future__ import annotations
 
 import http.client
-import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode, urlsplit
 
@@ -113,7 +113,9 @@ class OneShot:
         if self._tls is None:
             return http.client.HTTPConnection(host, port, timeout=timeout)
         if self._endpoint.server_name:
-            return _NamedConnection(self._endpoint.server_name, host, port, timeout=timeout, context=self._tls)
+            return _NamedConnection(
+                self._endpoint.server_name, host, port, timeout=timeout, context=self._tls
+            )
         return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
 
     def _target(self, path: str, params: Mapping[str, str] | None) -> str:
@@ -129,15 +131,16 @@ class OneShot:
 class _NamedConnection(http.client.HTTPSConnection):
     """A connection whose certificate is checked against another name than the one dialled."""
 
-    def __init__(self, server_name: str, host: str, port: int | None, **options: object) -> None:
-        super().__init__(host, port, **options)  # type: ignore[arg-type]  # timeout and context, as given
+    def __init__(
+        self, server_name: str, host: str, port: int | None, *, timeout: float | None, context: ssl.SSLContext
+    ) -> None:
+        super().__init__(host, port, timeout=timeout, context=context)
         self._server_name = server_name
+        self._named_context = context
 
     def connect(self) -> None:
         http.client.HTTPConnection.connect(self)
-        context = self._context  # type: ignore[attr-defined]  # where the class keeps the one it was given
-        plain: socket.socket = self.sock
-        self.sock = context.wrap_socket(plain, server_hostname=self._server_name)
+        self.sock = self._named_context.wrap_socket(self.sock, server_hostname=self._server_name)
 
 
 def _unreachable(endpoint: Endpoint, error: Exception) -> errors.Unreachable:

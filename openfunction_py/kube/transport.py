@@ -6,7 +6,7 @@ Knows no kinds and retries nothing, but for a token that the server no longer ta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ class Transport:
         async with self._answer(call, deadline) as response:
             return response.status, await response.read(), response.headers
 
-    async def chunks(self, call: Call, *, silence: float | None) -> AsyncIterator[bytes]:
+    async def chunks(self, call: Call, *, silence: float | None) -> AsyncGenerator[bytes, None]:
         """The body as it comes; silence is how many seconds may pass without a byte.
 
         Raises:
@@ -88,7 +88,7 @@ class Transport:
                 reason="Unreachable",
             ) from error
 
-    def _send(self, call: Call, deadline: aiohttp.ClientTimeout) -> Any:  # noqa: ANN401 - aiohttp's own context manager
+    def _send(self, call: Call, deadline: aiohttp.ClientTimeout) -> Any:
         token = self._fresh_token or self._endpoint.bearer()
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
         return self._opened().request(
@@ -110,7 +110,7 @@ class Transport:
         return self._session
 
 
-async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The whole lines of a stream, without their ends and without empty ones."""
     rest = b""
     async for chunk in chunks:
