@@ -1,0 +1,65 @@
+"""Rules of `scaleOptions.keda`.
+
+Trigger types and their metadata are KEDA's to judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from openfunction_py.api.fields import Field, FieldError
+from openfunction_py.api.rules_values import at_least, between, one_of
+
+_PERCENTAGE = re.compile(r"([0-9.]+)[ ]*%")
+
+
+def errors(keda: Field) -> Iterator[FieldError]:
+    """What is wrong with KEDA's settings."""
+    given = [one for one in ("scaledObject", "scaledJob", "httpScaledObject") if keda[one].present]
+    if len(given) > 1:
+        yield keda.invalid(f"give one of {', '.join(given)}, not {len(given)} of them")
+    yield from _scaled_object(keda["scaledObject"])
+    yield from _scaled_job(keda["scaledJob"])
+    for name in ("targetPendingRequests", "cooldownPeriod"):
+        yield from at_least(keda["httpScaledObject"][name], 0)
+
+
+def _scaled_object(scaled: Field) -> Iterator[FieldError]:
+    for name in ("pollingInterval", "cooldownPeriod"):
+        yield from at_least(scaled[name], 0)
+    behavior = scaled["advanced.horizontalPodAutoscalerConfig.behavior"]
+    for direction in ("scaleUp", "scaleDown"):
+        yield from _scaling(behavior[direction])
+    if scaled["fallback"].present:
+        yield from at_least(scaled["fallback.failureThreshold"], 1)
+        yield from at_least(scaled["fallback.replicas"], 0)
+
+
+def _scaling(scaling: Field) -> Iterator[FieldError]:
+    yield from between(scaling["stabilizationWindowSeconds"], 0, 3600)
+    yield from one_of(scaling["selectPolicy"], "Max", "Min", "Disabled")
+    for policy in scaling["policies"].items():
+        if policy["type"].text not in ("Pods", "Percent"):
+            yield policy["type"].unsupported(("Pods", "Percent"))
+        yield from at_least(policy["periodSeconds"], 0)
+
+
+def _scaled_job(job: Field) -> Iterator[FieldError]:
+    yield from one_of(job["restartPolicy"], "Always", "OnFailure", "Never")
+    for name in ("pollingInterval", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        yield from at_least(job[name], 0)
+    yield from _strategy(job["scalingStrategy"])
+
+
+def _strategy(strategy: Field) -> Iterator[FieldError]:
+    yield from one_of(strategy["strategy"], "default", "custom", "accurate")
+    deduction = strategy["customScalingQueueLengthDeduction"]
+    percentage = strategy["customScalingRunningJobPercentage"]
+    if strategy["strategy"].text == "custom":
+        for field in (deduction, percentage):
+            if field.value in (None, ""):
+                yield field.required("strategy custom needs it")
+    yield from at_least(deduction, 0)
+    if percentage.text and not _PERCENTAGE.fullmatch(percentage.text):
+        yield percentage.invalid(f"{percentage.text!r} is no percentage; write it like 50%")

@@ -1,0 +1,128 @@
+"""Rules of `spec.serving` and of a Serving's spec.
+
+Whether a named component or Gateway exists is a reconciler's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from openfunction_py.api import rules_keda
+from openfunction_py.api.fields import DUPLICATE, Field, FieldError
+from openfunction_py.api.rules_values import at_least, between, duration, one_of
+
+_DEFAULT_MAX = 10
+_HOSTNAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_ROUTE_LIMIT = 16
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
+
+
+def errors(serving: Field) -> Iterator[FieldError]:
+    """What is wrong with a serving."""
+    yield from _http(serving["triggers.http"])
+    yield from _dapr(serving)
+    yield from _scale(serving["scaleOptions"])
+    yield from rules_keda.errors(serving["scaleOptions.keda"])
+    yield from duration(serving["timeout"])
+    yield from one_of(serving["workloadType"], *WORKLOADS)
+    yield from _tracing(serving["tracing"])
+    yield from _template(serving["template"])
+    for key, value in serving["params"].entries():
+        if not _VARIABLE.fullmatch(key):
+            yield value.invalid(f"{key!r} is no name of a variable; use letters, digits, '_', '-' and '.'")
+
+
+def _http(http: Field) -> Iterator[FieldError]:
+    yield from between(http["port"], 1, 65535)
+    yield from at_least(http["timeoutSeconds"], 1)
+    yield from one_of(http["engine"], "knative", "keda")
+    route = http["route"]
+    if isinstance(route["gatewayRef"].value, dict):
+        for part in ("name", "namespace"):
+            if not route["gatewayRef"][part].text:
+                yield route["gatewayRef"][part].required(
+                    f"give the {part} of the Gateway, or leave gatewayRef out"
+                )
+    for part in ("hostnames", "rules"):
+        count = len(list(route[part].items()))
+        if count > _ROUTE_LIMIT:
+            yield route[part].invalid(f"has {count} entries; at most {_ROUTE_LIMIT} are allowed")
+    yield from _hostnames(route["hostnames"])
+
+
+def _hostnames(hostnames: Field) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for host in hostnames.items():
+        if isinstance(host.value, str) and (len(host.text) > 253 or not _HOSTNAME.fullmatch(host.text)):
+            yield host.invalid(f"{host.text!r} is no host name; write it like hello.example.com")
+        if host.text in seen:
+            yield FieldError(host.path, DUPLICATE, f"{host.text!r} is given twice")
+        seen.add(host.text)
+
+
+def _dapr(serving: Field) -> Iterator[FieldError]:
+    for trigger in serving["triggers.dapr"].items():
+        if not trigger["name"].text:
+            yield trigger["name"].required("name the Dapr component")
+    for part in ("triggers.inputs", "outputs"):
+        for item in serving[part].items():
+            if not item["dapr.name"].text:
+                yield item["dapr.name"].required("name the Dapr component")
+    for part in ("bindings", "pubsub"):
+        for _, component in serving[part].entries():
+            yield from _component(component)
+    for _, state in serving["states"].entries():
+        if state["spec"].present:
+            yield from _component(state["spec"])
+
+
+def _component(component: Field) -> Iterator[FieldError]:
+    for part in ("type", "version"):
+        if isinstance(component.value, dict) and not component[part].text:
+            yield component[part].required(
+                f"give the {part} of the Dapr component, like bindings.cron and v1"
+            )
+    if component["initTimeout"].text:
+        yield from duration(component["initTimeout"])
+
+
+def _scale(scale: Field) -> Iterator[FieldError]:
+    low, high = scale["minReplicas"], scale["maxReplicas"]
+    yield from at_least(low, 0)
+    yield from at_least(high, 0)
+    at_most = _DEFAULT_MAX if high.number is None else high.number
+    if (low.number or 0) > at_most:
+        given = "" if high.number is not None else " (the default)"
+        yield low.invalid(f"{low.number} is above maxReplicas {at_most}{given}; raise maxReplicas")
+
+
+def _tracing(tracing: Field) -> Iterator[FieldError]:
+    exporter = tracing["provider.exporter"]
+    if isinstance(exporter.value, dict) and not exporter["endpoint"].text:
+        yield exporter["endpoint"].required("give the address of the collector")
+
+
+def _template(template: Field) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for container in template["containers"].items():
+        name = container["name"].text
+        if name in seen:
+            yield FieldError(container["name"].path, DUPLICATE, f"{name!r} is given twice")
+        seen.add(name)
+
+
+def warnings(serving: Field) -> Iterator[str]:
+    """What is accepted and not served yet."""
+    http = serving["triggers.http"]
+    if http["engine"].text == "keda":
+        yield f"{http['engine'].path}: keda is not served yet; the function runs on Knative"
+    if serving["triggers.dapr"].value and not http.present:
+        yield f"{serving['triggers.dapr'].path}: functions started by Dapr are not served yet"
+    for item in serving["triggers.dapr"].items():
+        if item["inputName"].text:
+            yield f"{item['inputName'].path}: is deprecated; the component's name is enough"
+    for item in serving["outputs"].items():
+        if item["dapr.outputName"].text:
+            yield f"{item['dapr.outputName'].path}: is deprecated; the component's name is enough"
