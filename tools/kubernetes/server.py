@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import socket
@@ -167,7 +168,19 @@ def _end(pid: int, program: str) -> None:
             process.kill()
             process.wait()
     elif _is_ours(pid, program):
-        os.kill(pid, signal.SIGTERM)
+        _end_of_another(pid)
+
+
+def _end_of_another(pid: int) -> None:
+    # a process of an earlier call: a descriptor of it tells when it has ended
+    handle = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        if not select.select([handle], [], [], 20)[0]:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [], 5)
+    finally:
+        os.close(handle)
 
 
 def _is_ours(pid: int, program: str) -> bool:
