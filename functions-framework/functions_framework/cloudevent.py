@@ -19,6 +19,8 @@ REQUIRED = ("id", "source", "specversion", "type")
 STRUCTURED = "application/cloudevents+json"
 _BATCH = "application/cloudevents-batch+json"
 _PREFIX = b"ce-"
+# HTTP binding 3.1.3.2: a space, a quote, a percent sign and all beyond ASCII are percent-encoded.
+_UNQUOTED = "!#$&'()*+,/:;<=>?@[\\]^`{|}~"
 _NAME = re.compile(r"[a-z0-9]+")
 
 
@@ -37,13 +39,19 @@ class CloudEvent:
         Raises:
             BadRequest: an attribute is missing or its name is not allowed.
         """
-        self._attributes = _checked({"specversion": "1.0", "id": str(uuid4()), **attributes})
+        given = dict(attributes)
+        given.setdefault("specversion", "1.0")
+        if "id" not in given:
+            given["id"] = str(uuid4())
+        _require(given)
+        self._attributes = given
         self._data = data
 
     @classmethod
     def received(cls, attributes: Mapping[str, Any], raw: bytes) -> CloudEvent:
         """An event whose data is still the bytes that came."""
-        return cls(_checked(attributes), _Undecoded(raw))
+        _require(attributes)
+        return cls(attributes, _Undecoded(raw))
 
     def __getitem__(self, name: str) -> Any:
         return self._attributes[name.lower()]
@@ -81,10 +89,7 @@ class CloudEvent:
 
     def to_response(self) -> Response:
         """The event as a binary-mode HTTP answer."""
-        headers = {
-            f"ce-{name}": quote(str(value), safe=" !#$&'()*+,/:;=?@[]~<>{}|^`%")
-            for name, value in self._extra()
-        }
+        headers = {f"ce-{name}": quote(str(value), safe=_UNQUOTED) for name, value in self._extra()}
         data = self.data
         content_type = self.get("datacontenttype") or ("text/plain" if isinstance(data, str) else None)
         return Response(data, 200, headers, content_type=content_type)
@@ -144,7 +149,8 @@ def _structured(body: bytes) -> CloudEvent:
     encoded = document.pop("data_base64", None)
     attributes = {name: value for name, value in document.items() if value is not None}
     if encoded is None:
-        return CloudEvent(_checked(attributes), data)
+        _require(attributes)
+        return CloudEvent(attributes, data)
     try:
         raw = b64decode(encoded, validate=True)
     except (ValueError, TypeError) as error:
@@ -152,7 +158,7 @@ def _structured(body: bytes) -> CloudEvent:
     return CloudEvent.received(attributes, raw)
 
 
-def _checked(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _require(attributes: Mapping[str, Any]) -> None:
     missing = [name for name in REQUIRED if not attributes.get(name)]
     if missing:
         raise errors.BadRequest(
@@ -168,7 +174,6 @@ def _checked(attributes: Mapping[str, Any]) -> dict[str, Any]:
             raise errors.BadRequest(
                 f"The CloudEvent attribute {name!r} may hold lower-case letters and digits only."
             )
-    return dict(attributes)
 
 
 def _decode(raw: bytes, content_type: object) -> Any:

@@ -20,6 +20,7 @@ _AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 _GROW_AFTER = 0.005
 _BUSY = 0.8
 _QUEUE_PER_THREAD = 16
+_KEEP_IDLE = 30.0
 
 
 class Call:
@@ -71,7 +72,9 @@ class Pool:
         self._workers = 0
         self._outstanding = 0
         self._completed = 0
+        self._peak = 0
         self._growth: asyncio.TimerHandle | None = None
+        self._shrinking: asyncio.TimerHandle | None = None
         self.stuck = 0
 
     @property
@@ -88,6 +91,7 @@ class Pool:
         """Run the function in a thread; `done` is called on the loop afterwards, unless abandoned."""
         call = Call(function, argument, done)
         self._outstanding += 1
+        self._peak = max(self._peak, self._outstanding)
         if self._workers < self._outstanding:
             self._add_capacity()
         self._queue.put(call)
@@ -105,8 +109,9 @@ class Pool:
 
     def close(self) -> None:
         """Let idle threads end; threads are daemons, so a hanging one does not keep the process."""
-        if self._growth is not None:
-            self._growth.cancel()
+        for timer in (self._growth, self._shrinking):
+            if timer is not None:
+                timer.cancel()
         for _ in range(self._workers):
             self._queue.put(None)
 
@@ -133,6 +138,18 @@ class Pool:
             self._spawn()
         if self._workers < min(self._outstanding, self._size):
             self._watch()
+        if self._shrinking is None:
+            self._shrinking = self._loop.call_later(_KEEP_IDLE, self._shrink)
+
+    def _shrink(self) -> None:
+        """End the threads that the last half minute did not need."""
+        needed = max(self._peak, _AT_ONCE)
+        for _ in range(self._workers - needed):
+            self._queue.put(None)
+        self._workers = min(self._workers, needed)
+        self._peak = self._outstanding
+        again = self._workers > _AT_ONCE
+        self._shrinking = self._loop.call_later(_KEEP_IDLE, self._shrink) if again else None
 
     def _spawn(self) -> None:
         self._workers += 1

@@ -1,0 +1,1 @@
+"""Tests of functions_framework, on real sockets and real processes."""

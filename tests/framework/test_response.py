@@ -1,0 +1,58 @@
+"""What a function may return, and the answer it makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions_framework import Response, response
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "kind", "body"),
+    [
+        ({"a": 1}, 200, "application/json", b'{"a":1}'),
+        ([1, "ü"], 200, "application/json", '[1,"ü"]'.encode()),
+        ({1: {2}}, 200, "application/json", b'{"1":[2]}'),
+        ("<b>", 200, "text/html; charset=utf-8", b"<b>"),
+        (b"\x00", 200, "application/octet-stream", b"\x00"),
+        (bytearray(b"x"), 200, "application/octet-stream", b"x"),
+        (("no", 404), 404, "text/html; charset=utf-8", b"no"),
+        (({"a": 1}, 201, {"X-A": "b"}), 201, "application/json", b'{"a":1}'),
+        (("x", {"Content-Type": "text/csv"}), 200, "text/csv", b"x"),
+        (Response("x", 202, content_type="text/x"), 202, "text/x", b"x"),
+        ((Response("x", 202), 203, {}), 203, "text/html; charset=utf-8", b"x"),
+        (3.5, 200, "application/json", b"3.5"),
+    ],
+)
+def test_each_kind_of_result_has_its_answer(result: object, status: int, kind: str, body: bytes) -> None:
+    got_status, lines, got_body = response.answer(result)
+    assert (got_status, got_body) == (status, body)
+    assert f"content-type: {kind}\r\n".encode() in lines
+
+
+@pytest.mark.parametrize("result", [None, ("ignored", 204)])
+def test_no_content_has_neither_type_nor_body(result: object) -> None:
+    assert response.answer(result) == (204, b"", b"")
+
+
+def test_headers_repeat_and_the_servers_own_are_dropped() -> None:
+    made = Response("x", 200, [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Content-Length", "99")])
+    _, lines, _ = response.answer(made)
+    assert lines.count(b"set-cookie: ") == 2
+    assert b"content-length" not in lines
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x": "a\r\nset-cookie: stolen"}, {"x y": "a"}, {"x": "\u20ac"}, {"": "a"}]
+)
+def test_a_header_that_would_break_the_answer_is_refused(headers: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="header"):
+        response.answer(("x", 200, headers))
+
+
+@pytest.mark.parametrize("result", [object(), (1, 2, 3, 4), ("x", 99), ("x", 1000)])
+def test_what_is_no_answer_is_refused(result: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        response.answer(result)
