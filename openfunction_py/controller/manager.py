@@ -40,12 +40,19 @@ class _Informer:
 class Manager:
     """Informers, controllers and runners over one client."""
 
-    def __init__(self, client: clients.Client, *, clock: clocks.Clock | None = None) -> None:
+    def __init__(
+        self,
+        client: clients.Client,
+        *,
+        clock: clocks.Clock | None = None,
+        make_cache: Callable[[], Cache[Any]] = Cache,
+    ) -> None:
         """Hold nothing yet; everything may be added before `run` or while it runs."""
         self.client = client
         self.clock: clocks.Clock = clock or clocks.SystemClock()
         self.recorder = Recorder(client, time=self.clock)
         self.controllers: list[Controller] = []
+        self._make_cache = make_cache
         self._informers: dict[type[Object], _Informer] = {}
         self._waiting: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._group: asyncio.TaskGroup | None = None
@@ -92,7 +99,7 @@ class Manager:
 
     def _cache(self, model: type[T]) -> Cache[T]:
         if model not in self._informers:
-            cache: Cache[T] = Cache()
+            cache: Cache[T] = self._make_cache()
             informer = _Informer(cache, Reflector(self.client, model, cache))
             self._informers[model] = informer
             self._start(f"reflector {model.__name__}", informer.reflector.run)
