@@ -34,7 +34,8 @@ class Reconciler:
     async def reconcile(self, request: types.Request) -> types.Result:
         """Delete the object when all its owners are gone; let go of it when its dependents are."""
         key, _, name = request.name.partition(SEPARATOR)
-        current = self._listers[key].get(request.namespace, name)
+        lister = self._listers.get(key)
+        current = lister.get(request.namespace, name) if lister else None
         if current is None:
             return types.Result()
         finalizers = current.metadata.finalizers

@@ -1,0 +1,180 @@
+"""A whole embedded control plane for tests: a real API server, the providers, and a node that plays its part.
+
+The node is the only thing played: it says of Pods what a test tells it to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from openfunction_py.api import meta
+from openfunction_py.api.upstream import core
+from openfunction_py.controller import manager as managers
+from openfunction_py.controller import types
+from openfunction_py.kube import client as clients
+from openfunction_py.providers import knative, shipwright, workloads
+from openfunction_py.wire import messages
+from tests.providers import server
+
+T = TypeVar("T", bound=meta.Object)
+DEADLINE = 20.0
+
+Behaviour = Callable[[core.Pod], dict[str, Any] | None]
+
+
+class Node:
+    """Plays the kubelet: gives each Pod the status that its behaviour says, and lets go of those deleted."""
+
+    def __init__(self, manager: managers.Manager) -> None:
+        """Run every Pod at once and well."""
+        self._client = manager.client
+        self._pods = manager.lister(core.Pod)
+        self.behaviour: Behaviour = serving
+        self.started: list[str] = []
+        watches = [managers.Watch(core.Pod, managers.by_self)]
+        self._controller = manager.add("node", self, watches=watches)
+
+    async def reconcile(self, request: types.Request) -> types.Result:
+        """Write the status a Pod should have, or remove it."""
+        pod = self._pods.get(*request)
+        if pod is None:
+            return types.Result()
+        if pod.metadata.deletion_timestamp:
+            await self._client.delete(
+                core.Pod, request.name, namespace=request.namespace, grace_seconds=0, uid=pod.metadata.uid
+            )
+            return types.Result()
+        status = self.behaviour(pod)
+        if status is not None and not _says(pod, status):
+            self.started.append(request.name)
+            changed = core.Pod.model_validate({**pod.to_wire(), "status": status})
+            await self._client.apply(changed, manager="node", subresource="status")
+        return types.Result()
+
+    def look_again(self) -> None:
+        """Let the behaviour be asked for every Pod anew."""
+        for pod in self._pods.list():
+            self._controller.enqueue(types.request_of(pod))
+
+
+def _says(pod: core.Pod, status: dict[str, Any]) -> bool:
+    have = pod.to_wire().get("status") or {}
+    return all(have.get(key) == value for key, value in status.items())
+
+
+def serving(pod: core.Pod) -> dict[str, Any]:
+    """A Pod whose containers serve; a build's Pod ends with an image."""
+    if "buildrun.shipwright.io/name" in pod.metadata.labels:
+        return built(pod)
+    stamp = pod.metadata.creation_timestamp
+    return {
+        "phase": "Running",
+        "podIP": "127.9.9.9",
+        "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": stamp}],
+        "containerStatuses": [
+            {"name": "function", "ready": True, "state": {"running": {"startedAt": stamp}}}
+        ],
+    }
+
+
+def built(_: core.Pod) -> dict[str, Any]:
+    """A build that succeeded."""
+    result = {"digest": "sha256:" + "1" * 64, "size": 12, "lock": "abc"}
+    ended = {"terminated": {"exitCode": 0, "message": json.dumps(result)}}
+    return {"phase": "Succeeded", "containerStatuses": [{"name": "build", "state": ended}]}
+
+
+def crashing(_: core.Pod) -> dict[str, Any]:
+    """A Pod whose container ends each time it is started."""
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    last = {"terminated": {"exitCode": 1, "message": "ValueError: no"}}
+    statuses = [{"name": "function", "state": waiting, "lastState": last, "restartCount": 3}]
+    return {"phase": "Running", "podIP": "127.9.9.8", "containerStatuses": statuses}
+
+
+def never(_: core.Pod) -> None:
+    """A Pod that no node takes."""
+
+
+class House:
+    """What a test of a whole chain needs."""
+
+    def __init__(self, client: clients.Client, manager: managers.Manager) -> None:
+        """Install every provider and the played node."""
+        self.client = client
+        self.manager = manager
+        self.measured: asyncio.Queue[messages.Load] = asyncio.Queue()
+        workloads.install(manager)
+        shipwright.install(manager)
+        knative.install(manager, loads=self._loads)
+        self.node = Node(manager)
+
+    async def _loads(self) -> AsyncIterator[messages.Load]:
+        while True:
+            yield await self.measured.get()
+
+    def load(self, revision: str, concurrency: float, *, source: messages.Source = "gateway") -> None:
+        """Report load for a Revision, as the node passes it on."""
+        self.measured.put_nowait(
+            messages.Load(source, "default", revision, concurrency=concurrency, requests=int(concurrency))
+        )
+
+    async def until(
+        self, model: type[T], name: str, told: Callable[[T], bool], *, namespace: str = "default"
+    ) -> T:
+        """The object once a watch shows it as told.
+
+        Raises:
+            AssertionError: it did not become so in time; shows what it was.
+        """
+        seen = asyncio.Event()
+        cache: Any = self.manager.lister(model)
+        cache.listen(lambda _old, _new: seen.set())
+        found = cache.get(namespace, name)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while found is None or not told(found):
+                    seen.clear()
+                    await seen.wait()
+                    found = cache.get(namespace, name)
+        except TimeoutError:
+            shown = json.dumps(found.to_wire(), indent=1) if found else "nothing"
+            raise AssertionError(f"{model.__name__} {name} did not become so: {shown}") from None
+        return found  # type: ignore[no-any-return] # the cache of this model holds only its objects
+
+    async def until_gone(self, model: type[T], name: str, *, namespace: str = "default") -> None:
+        """Return once the object is no more.
+
+        Raises:
+            AssertionError: it stayed.
+        """
+        seen = asyncio.Event()
+        cache: Any = self.manager.lister(model)
+        cache.listen(lambda _old, _new: seen.set())
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while cache.get(namespace, name) is not None:
+                    seen.clear()
+                    await seen.wait()
+        except TimeoutError:
+            raise AssertionError(f"{model.__name__} {name} is still there") from None
+
+
+@asynccontextmanager
+async def open_house(folder: Path) -> AsyncIterator[House]:
+    """A house over a real API server in a folder."""
+    async with server.serve(folder) as endpoint, clients.Client(endpoint) as client:
+        for name in ("default", "knative-serving"):
+            await client.create(core.Namespace.model_validate({"metadata": {"name": name}}))
+        manager = managers.Manager(client)
+        house = House(client, manager)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(manager.run())
+            await manager.synced()
+            yield house
+            running.cancel()
