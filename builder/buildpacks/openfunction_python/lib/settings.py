@@ -1,0 +1,68 @@
+"""What the user set for the build: function, file and signature, from the files of the platform folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function to serve; `named` tells whether the user named one."""
+
+    target: str
+    source: str
+    signature: str
+    named: bool
+    env: dict[str, str]
+
+
+class Failure(Exception):
+    """The build cannot go on; the lifecycle reads reason and sentence from the log."""
+
+    def __init__(self, reason: str, sentence: str, more: str = "") -> None:
+        super().__init__(sentence)
+        self.reason, self.sentence, self.more = reason, sentence, more
+
+    def report(self) -> None:
+        """Write the line that carries the reason, with what belongs to it indented."""
+        print(f"ERROR {self.reason}: {self.sentence}")
+        for line in self.more.strip().splitlines()[-12:]:
+            print(f"  {line}")
+
+
+def read(platform: Path) -> Settings:
+    """FUNC_* as OpenFunction names them, GOOGLE_FUNCTION_* beside them."""
+    folder = platform / "env"
+    env = {file.name: file.read_text() for file in folder.iterdir()} if folder.is_dir() else {}
+
+    def first(*names: str) -> str:
+        return next((env[name] for name in names if env.get(name)), "")
+
+    target = first("FUNC_NAME", "GOOGLE_FUNCTION_TARGET", "FUNCTION_TARGET")
+    signature = first("FUNC_TYPE", "GOOGLE_FUNCTION_SIGNATURE_TYPE", "FUNCTION_SIGNATURE_TYPE")
+    return Settings(
+        target=target or "main",
+        source=first("FUNC_SRC", "GOOGLE_FUNCTION_SOURCE", "FUNCTION_SOURCE"),
+        signature={"event": "cloudevent"}.get(signature, signature),
+        named=bool(target),
+        env=env,
+    )
+
+
+def source_file(app: Path, settings: Settings) -> Path:
+    """The file that holds the function.
+
+    Raises:
+        Failure: SourceNotFound.
+    """
+    given = app / (settings.source or "main.py")
+    found = given / "main.py" if given.is_dir() else given
+    if not found.is_file():
+        there = sorted(path.name for path in app.iterdir() if not path.name.startswith("."))[:8]
+        raise Failure(
+            "SourceNotFound",
+            f"there is no {settings.source or 'main.py'} in the source; put one there or set FUNC_SRC. "
+            f"The folder holds: {', '.join(there) or 'nothing'}",
+        )
+    return found

@@ -1,0 +1,190 @@
+"""An OCI image layout on disk: blobs by digest and names for manifests.
+
+Files appear whole or not at all, and one writer at a time changes the index; it knows nothing of what images hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from openfunction_builder import archive
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+NAME = "org.opencontainers.image.ref.name"
+FULL_NAME = "org.openfunction.image.name"
+Descriptor = dict[str, Any]
+
+
+class ImageError(Exception):
+    """An image or blob is not there, or not what its digest says."""
+
+
+def tag_of(name: str) -> str:
+    """A name as a layout may carry it: every tool can address it as `oci:<folder>:<tag>`.
+
+    Tools split a reference at colons, so that a name's colon becomes a dot, and what no reference may hold a dash.
+    """
+    return re.sub(r"[^A-Za-z0-9._/-]", "-", name.replace(":", "."))
+
+
+class Layout:
+    """An OCI layout in a folder, made when it is first written to."""
+
+    def __init__(self, path: Path) -> None:
+        """Use a folder."""
+        self.path = path
+
+    def blob(self, digest: str) -> Path:
+        """The path of a blob, whether it is there or not.
+
+        Raises:
+            ImageError: the digest is none.
+        """
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise ImageError(f"{digest!r} is no digest; write sha256: and 64 hexadecimal digits")
+        return self.path / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    def write_blob(self, content: bytes, media_type: str) -> Descriptor:
+        """Store bytes."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if not self.blob(digest).exists():
+            self.stream_blob(lambda out: out.write(content) and None, media_type)
+        return {"mediaType": media_type, "digest": digest, "size": len(content)}
+
+    def stream_blob(self, write: Callable[[archive.Digesting], None], media_type: str) -> Descriptor:
+        """Store what `write` writes, under the digest it turns out to have."""
+        self._make()
+        handle, name = tempfile.mkstemp(dir=self.path / "blobs", prefix=".part-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                out = archive.Digesting(file)
+                write(out)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
+            Path(name).replace(self.blob(out.digest))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return {"mediaType": media_type, "digest": out.digest, "size": out.size}
+
+    def read_json(self, digest: str) -> dict[str, Any]:
+        """A blob that is a document.
+
+        Raises:
+            ImageError: it is not there.
+        """
+        try:
+            content = self.blob(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise ImageError(f"{digest} is not in the image store") from error
+        if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+            raise ImageError(f"{digest} is damaged in the image store; build the image again")
+        found: dict[str, Any] = json.loads(content)
+        return found
+
+    def resolve(self, name: str) -> str | None:
+        """The digest of a name, of `name@sha256:…`, or of a digest; None when there is no such image."""
+        name, _, digest = name.rpartition("@") if "@" in name else (name, "", "")
+        if digest or name.startswith("sha256:"):
+            wanted = digest or name
+            return wanted if self.blob(wanted).exists() else None
+        for entry in self._index()["manifests"]:
+            if entry.get("annotations", {}).get(FULL_NAME) == name:
+                return str(entry["digest"])
+        return None
+
+    def read_manifest(self, name: str) -> dict[str, Any]:
+        """The manifest of a name or digest.
+
+        Raises:
+            ImageError: there is none.
+        """
+        digest = self.resolve(name)
+        if digest is None:
+            raise ImageError(f"the image {name} is not in the image store")
+        return self.read_json(digest)
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """Give a manifest a name; the manifest that had it stays reachable by its digest."""
+        with self.locked():
+            index = self._index()
+            named = {**descriptor, "annotations": {NAME: tag_of(name), FULL_NAME: name}}
+            index["manifests"] = [*_without(index["manifests"], name, descriptor["digest"]), named]
+            self._write("index.json", index)
+
+    def collect(self, keep: Callable[[str], bool]) -> int:
+        """Remove unnamed manifests that nobody keeps, and blobs that no manifest needs; returns the bytes freed."""
+        with self.locked():
+            index = self._index()
+            index["manifests"] = [e for e in index["manifests"] if e.get("annotations") or keep(e["digest"])]
+            self._write("index.json", index)
+            needed: set[str] = set()
+            for entry in index["manifests"]:
+                manifest = self.read_json(entry["digest"])
+                needed |= {
+                    entry["digest"],
+                    manifest["config"]["digest"],
+                    *(x["digest"] for x in manifest["layers"]),
+                }
+            freed = 0
+            for blob in (self.path / "blobs" / "sha256").iterdir():
+                if f"sha256:{blob.name}" not in needed:
+                    freed += blob.stat().st_size
+                    blob.unlink()
+        return freed
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the layout's lock; other processes wait."""
+        self._make()
+        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _make(self) -> None:
+        if (self.path / "oci-layout").exists():
+            return
+        (self.path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+        if not (self.path / "index.json").exists():
+            self._write("index.json", {"schemaVersion": 2, "manifests": []})
+        self._write("oci-layout", {"imageLayoutVersion": "1.0.0"})
+
+    def _index(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads((self.path / "index.json").read_text())
+        except FileNotFoundError:
+            found = {"schemaVersion": 2, "manifests": []}
+        return found
+
+    def _write(self, name: str, value: dict[str, Any]) -> None:
+        part = self.path / f".{name}.{os.getpid()}"
+        part.write_text(json.dumps(value))
+        part.replace(self.path / name)
+
+
+def _without(entries: list[Descriptor], name: str, digest: str) -> list[Descriptor]:
+    """The entries of an index after a name was taken from whoever had it; unnamed ones stand there once."""
+    kept: dict[tuple[str, str], Descriptor] = {}
+    for entry in entries:
+        owner = entry.get("annotations", {}).get(FULL_NAME, "")
+        if owner == name:
+            owner = ""
+        bare = {key: value for key, value in entry.items() if key != "annotations"}
+        if owner or entry["digest"] != digest:
+            kept[owner, "" if owner else entry["digest"]] = entry if owner else bare
+    return list(kept.values())

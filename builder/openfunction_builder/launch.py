@@ -1,0 +1,200 @@
+"""From an image to a process: layers unpacked once, and the argv and environment of a process type.
+
+It starts nothing but the image's own exec.d programs, which say more environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+from openfunction_builder import archive, images, interpreter
+
+BASE = "org.openfunction.image.base"
+ABI = "org.openfunction.python.abi"
+FRAMEWORK = "org.openfunction.framework"
+PROCESSES = "io.buildpacks.build.metadata"
+
+
+class LaunchError(Exception):
+    """An image that cannot be run here; `reason` is ImageNotRunnable or InterpreterMissing."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What to start: arguments, environment beside the caller's, working folder."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An unpacked image: its folder with layers and workspace, and its labels."""
+
+    digest: str
+    root: Path
+    labels: Mapping[str, str]
+
+    @property
+    def python_abi(self) -> str:
+        """The ABI that its compiled modules need."""
+        return self.labels.get(ABI, "")
+
+    @property
+    def framework(self) -> bool:
+        """True when it runs our functions framework."""
+        return FRAMEWORK in self.labels
+
+    @property
+    def layer_paths(self) -> list[Path]:
+        """Every folder outside the image's root that its symbolic links lead to."""
+        found = {link.resolve() for link in self.root.rglob("*") if link.is_symlink()}
+        return sorted(found)
+
+    def process(self, name: str = "web") -> Process:
+        """The process of a type.
+
+        Raises:
+            LaunchError: no such type, or an exec.d program failed.
+        """
+        known = json.loads(self.labels.get(PROCESSES, "{}")).get("processes", [])
+        chosen = next((entry for entry in known if entry["type"] == name), None)
+        if chosen is None:
+            raise LaunchError(
+                "ImageNotRunnable", f"the image has no process {name!r}; it has {[e['type'] for e in known]}"
+            )
+        env = self._environment(name)
+        argv = [*chosen["command"], *chosen.get("args", [])]
+        if argv[0] in ("python", "python3"):
+            argv[0] = str(interpreter.base())
+        return Process(argv, env, self.root / "workspace")
+
+    def _environment(self, name: str) -> dict[str, str]:
+        env: dict[str, str] = {
+            "CNB_LAYERS_DIR": str(self.root / "layers"),
+            "CNB_APP_DIR": str(self.root / "workspace"),
+        }
+        for layer in sorted((self.root / "layers").glob("*/*")):
+            for folder in (layer / "env", layer / "env.launch", layer / "env.launch" / name):
+                _apply_files(env, folder)
+        for program in sorted((self.root / "layers").glob("*/*/exec.d/*")):
+            if program.is_file():
+                env |= _run_exec_d(program, env, self.root / "workspace")
+        return env
+
+
+def _apply_files(env: dict[str, str], folder: Path) -> None:
+    """The rules of environment files: no suffix and .override replace, .default fills, .append and .prepend join."""
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.iterdir()):
+        if not file.is_file() or file.suffix == ".delim":
+            continue
+        name, value = file.stem if file.suffix else file.name, file.read_text()
+        delimiter_file = folder / f"{name}.delim"
+        delimiter = delimiter_file.read_text() if delimiter_file.exists() else ""
+        current = env.get(name, "")
+        if file.suffix == ".append":
+            env[name] = current + delimiter + value if current else value
+        elif file.suffix == ".prepend":
+            env[name] = value + delimiter + current if current else value
+        elif file.suffix == ".default":
+            env.setdefault(name, value)
+        else:
+            env[name] = value
+
+
+def _run_exec_d(program: Path, env: Mapping[str, str], cwd: Path) -> dict[str, str]:
+    """Run an exec.d program; it writes TOML to descriptor 3."""
+    with tempfile.NamedTemporaryFile() as out:
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'exec 3>"$1"; shift; exec "$@"', "sh", out.name, str(program)],
+            env={"PATH": os.environ.get("PATH", os.defpath), **env}, cwd=cwd, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        written = out.read().decode()
+    if done.returncode:
+        raise LaunchError(
+            "ImageNotRunnable", f"{program.name} of the image failed: {done.stderr.strip()[-300:]}"
+        )
+    return {str(key): str(value) for key, value in tomllib.loads(written).items()}
+
+
+def unpack(layout: images.Layout, digest: str, *, layers_root: Path, images_root: Path) -> Image:
+    """Unpack an image's layers, each once for all images, and put the image together from links.
+
+    Raises:
+        LaunchError: the image is not in the layout, is no image of ours, or is damaged.
+    """
+    try:
+        manifest = layout.read_manifest(digest)
+        config = layout.read_json(manifest["config"]["digest"])
+        found = layout.resolve(digest) or digest
+        labels: dict[str, str] = config.get("config", {}).get("Labels") or {}
+        if labels.get(BASE) != "none":
+            raise LaunchError(
+                "ImageNotRunnable", f"{digest} was not built by these buildpacks; it needs a container engine"
+            )
+        root = images_root / found.removeprefix("sha256:")
+        if not root.exists():
+            folders = [_layer(layout, entry["digest"], layers_root) for entry in manifest["layers"]]
+            _assemble(folders, root)
+    except images.ImageError as error:
+        raise LaunchError("ImageNotRunnable", str(error)) from error
+    return Image(found, root, labels)
+
+
+def _layer(layout: images.Layout, digest: str, layers_root: Path) -> Path:
+    """The folder of an unpacked layer, unpacked when it is not there yet."""
+    folder = layers_root / digest.removeprefix("sha256:")
+    if folder.exists():
+        return folder
+    layers_root.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=layers_root, prefix=".part-"))
+    try:
+        with layout.blob(digest).open("rb") as content:
+            archive.extract(content, part)
+        part.chmod(0o755)
+        part.rename(folder)
+    except FileNotFoundError as error:
+        raise images.ImageError(
+            f"the layer {digest} is not in the image store; build the image again"
+        ) from error
+    except OSError:
+        if not folder.exists():
+            raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def _assemble(folders: list[Path], root: Path) -> None:
+    """Link /layers/<buildpack>/<layer> and /workspace of every layer into one folder; a later layer wins."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=root.parent, prefix=".part-"))
+    for folder in folders:
+        for found in (*folder.glob("layers/*/*"), *folder.glob("workspace")):
+            link = part / found.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(os.path.relpath(found, (root / link.relative_to(part)).parent))
+    part.chmod(0o755)
+    try:
+        part.rename(root)
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
+        if not root.exists():
+            raise
