@@ -19,7 +19,6 @@ import pytest
 
 from openfunction_py.api import crds, scheme
 from openfunction_py.api.scheme import Resource
-from openfunction_py.apiserver import testing
 from openfunction_py.kube import config
 from openfunction_py.kube.config import Endpoint
 from openfunction_py.kube.oneshot import OneShot
@@ -41,6 +40,8 @@ class Server:
 @contextmanager
 def embedded(folder: Path) -> Iterator[Server]:
     """The embedded server over a store in the folder."""
+    from openfunction_py.apiserver import testing  # noqa: PLC0415 - the real server needs none of it
+
     with testing.start(folder) as started:
         yield Server("embedded", started.endpoint)
 
@@ -88,7 +89,9 @@ def _published() -> dict[tuple[str, str], bytes]:
     for folder in (Path(place) for place in places if place):
         for path in sorted(folder.rglob("*.yaml")):
             text = path.read_text()
-            group, plural = (re.search(rf"^ +{key}: (\S+)$", text, re.MULTILINE) for key in ("group", "plural"))
+            group, plural = (
+                re.search(rf"^ +{key}: (\S+)$", text, re.MULTILINE) for key in ("group", "plural")
+            )
             if group and plural:
                 found.setdefault((group[1], plural[1]), text.encode())
     return found

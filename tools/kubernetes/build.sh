@@ -4,6 +4,8 @@
 #   JOBS   packages compiled at once (default 1: the build is long and should disturb nobody)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+command -v go >/dev/null || { say "go is missing: install Go 1.25 or later (https://go.dev/dl, or the package golang-go)"; exit 1; }
+
 export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
 export GOFLAGS="-mod=mod -buildvcs=false -trimpath -p=${JOBS:-1}"
 GOPROXY="$(go env GOPROXY)"
