@@ -75,7 +75,7 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
     entry = tarfile.TarInfo(name)
     entry.mtime = MTIME
     if stat.S_ISLNK(found.st_mode):
-        entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, os.readlink(path), 0o777
+        entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, str(path.readlink()), 0o777
         archive.addfile(entry)
     elif stat.S_ISREG(found.st_mode):
         entry.size, entry.mode = found.st_size, 0o755 if found.st_mode & 0o100 else 0o644

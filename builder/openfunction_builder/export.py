@@ -117,7 +117,7 @@ def _labels(
         for e in launch_toml.get("processes", [])
     ]
     described = {
-        layer.name: {**{"sha": stored[layer.name]["digest"], "data": layer.metadata}, **layer.types}
+        layer.name: {"sha": stored[layer.name]["digest"], "data": layer.metadata, **layer.types}
         for layer in layers
     }
     lifecycle = {

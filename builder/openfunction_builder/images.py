@@ -59,10 +59,10 @@ class Layout:
         """Store bytes."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if not self.blob(digest).exists():
-            self.stream_blob(lambda out: out.write(content) and None, media_type)
+            self.stream_blob(lambda out: out.write(content), media_type)
         return {"mediaType": media_type, "digest": digest, "size": len(content)}
 
-    def stream_blob(self, write: Callable[[archive.Digesting], None], media_type: str) -> Descriptor:
+    def stream_blob(self, write: Callable[[archive.Digesting], object], media_type: str) -> Descriptor:
         """Store what `write` writes, under the digest it turns out to have."""
         self._make()
         handle, name = tempfile.mkstemp(dir=self.path / "blobs", prefix=".part-")

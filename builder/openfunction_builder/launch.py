@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from openfunction_builder import archive, images, interpreter
 
 BASE = "org.openfunction.image.base"
@@ -123,7 +122,8 @@ def _run_exec_d(program: Path, env: Mapping[str, str], cwd: Path) -> dict[str, s
     with tempfile.NamedTemporaryFile() as out:
         done = subprocess.run(
             ["/bin/sh", "-c", 'exec 3>"$1"; shift; exec "$@"', "sh", out.name, str(program)],
-            env={"PATH": os.environ.get("PATH", os.defpath), **env}, cwd=cwd, capture_output=True, text=True, check=False,
+            env={"PATH": os.environ.get("PATH", os.defpath), **env}, cwd=cwd,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         written = out.read().decode()
     if done.returncode:

@@ -153,7 +153,7 @@ def _run(program: Path, work: Workspace, buildpack: Path, *, phase: str) -> None
 def _call(program: Path, work: Workspace, buildpack: Path) -> tuple[int, list[str]]:
     """Run a buildpack's program; its output passes through, the last lines are kept."""
     process = subprocess.Popen(
-        [str(interpreter.base()), str(program)] if program.read_bytes().startswith(b"#!/usr/bin/env python3") else [str(program)],
+        _command(program),
         env=_environment(work, buildpack), cwd=work.app, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
@@ -164,6 +164,12 @@ def _call(program: Path, work: Workspace, buildpack: Path) -> tuple[int, list[st
             _say(text)
             lines = [*lines[-KEPT_LINES:], text]
     return process.returncode, lines
+
+
+def _command(program: Path) -> list[str]:
+    """Python programs run under the interpreter that functions run with; others by their own first line."""
+    python = program.read_bytes().startswith(b"#!/usr/bin/env python3")
+    return [str(interpreter.base()), str(program)] if python else [str(program)]
 
 
 def _environment(work: Workspace, buildpack: Path) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """One build. `layout` is the path of an OCI layout, `cache` of a folder that outlives builds; seconds for the timeout."""
+    """One build; `layout` is the path of an OCI layout, `cache` of a folder that outlives builds."""
 
     image: str
     source: Source

@@ -26,7 +26,8 @@ def main(app: Path, platform: Path) -> int:
         settings.Failure(
             "BuilderUnsupported",
             f"the source is {language or runtime}, and this platform builds Python; "
-            "build the image elsewhere and give spec.image without spec.build, or use a cluster whose strategy builds it",
+            "build the image elsewhere and give spec.image without spec.build, "
+            "or use a cluster whose strategy builds it",
         ).report()
         return 100
     try:

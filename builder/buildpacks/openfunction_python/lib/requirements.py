@@ -100,8 +100,8 @@ class Resolver:
         with tempfile.TemporaryDirectory() as work:
             (Path(work) / "requirements.in").write_text(text)
             return self._uv(
-                "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes", "--no-emit-find-links",
-                "--find-links", str(self.wheels), "--python", sys.executable, "requirements.in", cwd=Path(work),
+                "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes",
+                "--no-emit-find-links", "--find-links", str(self.wheels), "--python", sys.executable, "requirements.in", cwd=Path(work),
             )  # fmt: skip
 
     def install(self, lock: str, target: Path) -> None:
@@ -131,8 +131,8 @@ class Resolver:
         with tempfile.TemporaryDirectory() as work:
             (Path(work) / "lock.txt").write_text(lock)
             self._uv(
-                "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile-bytecode", "--link-mode", "copy",
-                "--find-links", str(self.wheels), "--python", sys.executable, "--target", str(folder), "-r", "lock.txt",
+                "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile-bytecode",
+                "--link-mode", "copy", "--find-links", str(self.wheels), "--python", sys.executable, "--target", str(folder), "-r", "lock.txt",
                 cwd=Path(work),
             )  # fmt: skip
         for name in ("bin", ".lock"):
