@@ -1,0 +1,54 @@
+"""Follows the objects of one kind: a list, then its changes, for ever, through every loss.
+
+It keeps no objects; who is told keeps what it needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from openfunction_py.api.meta import Object
+from openfunction_py.kube import errors
+from openfunction_py.kube.client import Client
+from openfunction_py.lib import log
+
+T = TypeVar("T", bound=Object)
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+
+logger = log.get("node.following")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener(Generic[T]):
+    """Told all objects after every list, and each change: the object, and whether it still exists."""
+
+    on_list: Callable[[Sequence[T]], None]
+    on_change: Callable[[T, bool], None]
+
+
+async def follow(client: Client, model: type[T], listener: Listener[T], *, labels: str = "") -> None:
+    """Until cancelled."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            page = await client.list(model, labels=labels)
+            listener.on_list(page.items)
+            pause = FIRST_PAUSE
+            await _watch(client, model, listener, version=page.resource_version, labels=labels)
+        except errors.Gone:
+            logger.info("a watch is too old and starts anew", kind=model.__name__)
+        except errors.ApiError as error:
+            logger.info("objects cannot be followed now", kind=model.__name__, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _watch(client: Client, model: type[T], listener: Listener[T], *, version: str, labels: str) -> None:
+    while True:
+        async for event in client.watch(model, resource_version=version, labels=labels):
+            version = event.resource_version
+            if event.type != "BOOKMARK":
+                listener.on_change(event.object, event.type != "DELETED")

@@ -1,0 +1,107 @@
+"""From the image of a container to a command line of this machine.
+
+It pulls nothing: an image is a well-known program, or lies in the platform's image store, or cannot run here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from openfunction_builder import images as layouts
+from openfunction_builder import launch
+from openfunction_py.lib.home import Home
+from openfunction_py.node import abi, programs, spawn
+
+FRAMEWORK = ("-m", "functions_framework")
+TEMPLATE = ("-m", "functions_framework.template")
+DIGEST_MARK = "@sha256:"
+MAX_KNOWN = 512
+
+
+class NotRunnable(Exception):
+    """A container cannot run on this node; `reason` becomes its waiting reason and the text says what would help."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Keep the reason beside the sentence."""
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """What an image means here; `template_argv` is set when it serves a function that a template could hold."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    digest: str
+    trusted: bool = False
+    template_argv: Sequence[str] = ()
+    readable: Sequence[Path] = field(default_factory=list)
+
+
+class Images:
+    """The images of one node; what a digest means is worked out once."""
+
+    def __init__(self, home: Home) -> None:
+        """Read the home's image store and unpack below its node folder."""
+        self._home = home
+        self._known: dict[str, Runnable] = {}
+
+    async def resolve(self, image: str) -> Runnable:
+        """What runs for this image; raises NotRunnable."""
+        program = programs.find(image)
+        if program is not None:
+            env = program.env(self._home)
+            return Runnable(program.argv, env, Path("/"), digest=f"program:{program.name}", trusted=True)
+        known = self._known.get(image)
+        if known is not None and known.cwd.exists():
+            return known
+        # unpacking a new image reads and writes its layers; the loop serves every other Pod meanwhile
+        found = await asyncio.to_thread(_unpacked, image, self._home)
+        if DIGEST_MARK in image:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[image] = found
+        return found
+
+
+def _unpacked(image: str, home: Home) -> Runnable:
+    layout = layouts.Layout(home.images)
+    try:
+        digest = layout.resolve(image)
+        if digest is None:
+            raise NotRunnable(
+                "ImageNotRunnable",
+                f"the image {image} is neither a program of this platform nor in its image store, and this node pulls "
+                f"none; let a Function's build make it, or run it on a cluster",
+            )
+        unpacked = launch.unpack(layout, digest, layers_root=home.layers, images_root=home.unpacked)
+        _check_interpreter(image, unpacked.python_abi)
+        return _runnable(unpacked, unpacked.process(), home)
+    except launch.LaunchError as error:
+        raise NotRunnable(error.reason, f"the image {image} cannot run here: {error}") from error
+
+
+def _check_interpreter(image: str, wanted: str) -> None:
+    if wanted and wanted != abi.current():
+        raise NotRunnable(
+            "InterpreterMissing",
+            f"the image {image} needs the interpreter {wanted} and this node has {abi.current()}; build it again here, "
+            f"or start the platform with that Python",
+        )
+
+
+def _runnable(unpacked: launch.Image, process: launch.Process, home: Home) -> Runnable:
+    serves_function = unpacked.framework and tuple(process.argv[1:3]) == FRAMEWORK
+    return Runnable(
+        argv=[spawn.interpreter(), *process.argv[1:]] if serves_function else process.argv,
+        env=process.env,
+        cwd=process.cwd,
+        digest=unpacked.digest,
+        template_argv=[spawn.interpreter(), *TEMPLATE] if serves_function else (),
+        readable=[home.layers, home.unpacked],
+    )

@@ -1,0 +1,54 @@
+"""What runs on the node, with its memory, for whoever asks.
+
+It measures when asked and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from openfunction_py.node import processes, worker
+from openfunction_py.node.templates import Templates
+from openfunction_py.node.worker import Worker
+from openfunction_py.wire.messages import ProcessInfo
+
+
+class Inventory:
+    """Lists templates and instances."""
+
+    def __init__(self, known: Templates) -> None:
+        """List these templates; instances once `watch` was called."""
+        self._templates = known
+        self._workers: Callable[[], Iterable[Worker]] = tuple
+
+    def watch(self, workers: Callable[[], Iterable[Worker]]) -> None:
+        """List the instances of these workers."""
+        self._workers = workers
+
+    def list(self, kind: str) -> list[ProcessInfo]:
+        """The `templates` or the `instances`."""
+        return list(self._list_templates() if kind == "templates" else self._list_instances())
+
+    def _list_templates(self) -> Iterable[ProcessInfo]:
+        for about in self._templates.list():
+            pss, uss = processes.memory(about.identity.pid)
+            yield ProcessInfo("template", about.namespace, about.revision, about.identity.pid, pss, uss)
+
+    def _list_instances(self) -> Iterable[ProcessInfo]:
+        for one in self._workers():
+            for record in one.record.containers.values():
+                if record.identity is None:
+                    continue
+                pss, uss = processes.memory(record.identity.pid)
+                yield ProcessInfo(
+                    kind="instance",
+                    namespace=one.record.namespace,
+                    revision=worker.revision_of(one.pod),
+                    pid=record.identity.pid,
+                    pss=pss,
+                    uss=uss,
+                    pod=one.record.name,
+                    runtime=record.runtime,
+                    started=record.started_at or "",
+                    note=record.why,
+                )

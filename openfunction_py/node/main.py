@@ -1,0 +1,78 @@
+"""Composition of the node: doors, runtimes, templates, and the Pods and Deployments it follows.
+
+It holds no logic of its own; asked to stop, it ends every instance and template it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from openfunction_py.api.upstream import apps, core
+from openfunction_py.kube.client import Client
+from openfunction_py.lib import log
+from openfunction_py.lib.clock import Clock
+from openfunction_py.lib.home import Home
+from openfunction_py.node import (
+    addresses, following, housekeeping, images, instances, inventory, levels, logs, myself, parts, pods,
+    process_runtime, templates, zygote,
+)  # fmt: skip
+from openfunction_py.node import door as doors
+from openfunction_py.node.parts import Parts, Settings
+
+NODE_NAME = "local"
+
+logger = log.get("node")
+
+
+async def run(*, client: Client, home: Home, clock: Clock, settings: Settings | None = None) -> None:
+    """Make the Pods of this node true until cancelled; then end what runs."""
+    home.ensure()
+    chosen = settings or Settings()
+    try:
+        async with asyncio.TaskGroup() as group:
+            known = templates.Templates(home, group)
+            counted = inventory.Inventory(known)
+            shelf = logs.Shelf(home.pod_logs)
+            door = doors.Door(shelf, counted.list)
+            made = parts.Parts(
+                client=client,
+                home=home,
+                clock=clock,
+                settings=chosen,
+                instances=instances.Instances(),
+                shelf=shelf,
+                addresses=addresses.Addresses(home.root),
+                images=images.Images(home),
+                level=await levels.strictest(home.node / "probe"),
+                process=process_runtime.ProcessRuntime(),
+                zygote=zygote.ZygoteRuntime(known),
+                publish=door.publish,
+            )
+            await _serve(made, group, known=known, counted=counted, door=door)
+    finally:
+        await pods.end_recorded(home.pods, seconds=chosen.stop_seconds)
+        await templates.end_recorded(home)
+
+
+async def _serve(
+    made: Parts,
+    group: asyncio.TaskGroup,
+    *,
+    known: templates.Templates,
+    counted: inventory.Inventory,
+    door: doors.Door,
+) -> None:
+    home, client = made.home, made.client
+    group.create_task(made.instances.serve(home.instances_socket))
+    group.create_task(door.serve(home.node_socket))
+    await known.adopt()
+    mine = pods.Pods(made, group, node=NODE_NAME)
+    counted.watch(mine.workers)
+    keeper = housekeeping.TemplateKeeper(made, known, group)
+    group.create_task(following.follow(client, core.Pod, mine.listener))
+    group.create_task(
+        following.follow(client, apps.Deployment, keeper.listener, labels=housekeeping.REVISION_LABEL)
+    )
+    group.create_task(housekeeping.bound_logs(made))
+    group.create_task(myself.present(client, NODE_NAME, clock=made.clock, level=made.level))
+    logger.info("the node is ready", level=made.level.value, socket=str(home.node_socket))

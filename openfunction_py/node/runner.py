@@ -1,0 +1,278 @@
+"""One container of a Pod: start, serve, end, start again; until it is done or its Pod goes.
+
+It writes no status; it keeps its record and tells its Pod when something changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from functions_framework import control
+from openfunction_py.api.upstream import core
+from openfunction_py.lib import clock, log
+from openfunction_py.node import (
+    endings, environment, health, images, processes, restarts, runtime, sandbox, specs, volumes,
+)  # fmt: skip
+from openfunction_py.node.instances import Measured
+from openfunction_py.node.logs import Run
+from openfunction_py.node.parts import Parts
+from openfunction_py.node.records import ContainerRecord, Ended
+from openfunction_py.node.runtime import Instance, InstanceSpec
+from openfunction_py.node.status import ContainerView
+from openfunction_py.wire.messages import Load
+
+logger = log.get("node.runner")
+
+
+class Runner:
+    """Runs one container; `changed` is called after every step, with whether others wait for it."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        pod: core.Pod,
+        container: core.Container,
+        *,
+        address: str,
+        record: ContainerRecord,
+        changed: Callable[[bool], None],
+    ) -> None:
+        """Continue from a record; a fresh one starts from the beginning."""
+        self.container = container
+        self.record = record
+        self._parts = parts
+        self._pod = pod
+        self._address = address
+        self._changed = changed
+        self.id = specs.instance_id(pod, container)
+        self._presence = parts.instances.presence(self.id)
+        self._presence.on_load = self._measured
+        self._instance: Instance | None = None
+        self._waiting = ("ContainerCreating", "")
+        self._problems = 0
+        self._leaving = False
+        self._prepared = False
+
+    def view(self) -> ContainerView:
+        """The container as it is now."""
+        running = self._instance is not None
+        return ContainerView(
+            name=self.container.name,
+            image=self.container.image,
+            record=self.record,
+            running=running,
+            ready=running and self.record.ready and not self._leaving,
+            waiting=self._waiting,
+        )
+
+    async def run(self) -> None:
+        """Until the container is done; cancelling leaves a running instance as it is."""
+        self._instance = self._adopted()
+        while not self.record.done and not self._leaving:
+            if self._instance is None and not self.record.identity:
+                try:
+                    await self._start()
+                except images.NotRunnable as problem:
+                    await self._wait_out(problem)
+                    continue
+            await self._serve()
+            await self._pause()
+
+    def _adopted(self) -> Instance | None:
+        record = self.record
+        if record.identity is None or not processes.is_alive(record.identity):
+            return None
+        self._parts.shelf.begin(self._run())
+        return self._parts.runtime(record.runtime).adopt(
+            record.identity, spec_exits=self._run().exits, template=record.template
+        )
+
+    def _run(self) -> Run:
+        meta = self._pod.metadata
+        folder = self._parts.shelf.folder(meta.namespace, meta.name, meta.uid)
+        return self._parts.shelf.run(folder, self.container.name, self.record.restarts)
+
+    async def _start(self) -> None:
+        runnable = await self._parts.images.resolve(self.container.image)
+        self.record = replace(self.record, image_id=runnable.digest)
+        sources = environment.Sources(self._parts.client, self._pod.metadata.namespace)
+        folder = self._parts.home.pods / self._pod.metadata.uid
+        await self._prepare_volumes(sources, trusted=runnable.trusted)
+        env = await environment.resolve(self.container, self._pod, address=self._address, sources=sources)
+        place = specs.Place(folder, self._address, self._run(), self._parts.level)
+        spec = specs.make_instance(
+            self._pod, self.container, runnable=runnable, env=env, place=place, home=self._parts.home
+        )
+        if spec.needs.stage is not None:
+            spec.needs.stage.mkdir(exist_ok=True)
+        self._parts.shelf.open(place.run, spec.level)
+        self._instance = await self._launch(spec)
+        self._problems = 0
+        self._keep(
+            identity=self._instance.identity,
+            runtime=self._instance.runtime,
+            template=self._instance.template,
+            level=spec.level.value,
+            started_at=self._now(),
+            ready=False,
+        )
+
+    async def _prepare_volumes(self, sources: environment.Sources, *, trusted: bool) -> None:
+        if not self._prepared:
+            folder = self._parts.home.pods / self._pod.metadata.uid / "volumes"
+            level = sandbox.Level.NONE if trusted else self._parts.level
+            await volumes.prepare(self._pod, folder, sources=sources, level=level)
+            self._prepared = True
+
+    async def _launch(self, spec: InstanceSpec) -> Instance:
+        """A fork if that is possible, else a fresh process, and why."""
+        why = specs.why_no_fork(self._pod, self.container, spec)
+        if not why and not self._parts.settings.zygote:
+            why = "this node is set to start fresh processes"
+        if not why:
+            try:
+                instance = await self._parts.zygote.start(spec)
+            except runtime.Refused as refusal:
+                why = f"{refusal.reason}: {refusal}"
+            else:
+                self.record = replace(self.record, why="the instance is a fork of its revision's template")
+                return instance
+        try:
+            instance = await self._parts.process.start(spec)
+        except runtime.Refused as refusal:
+            raise images.NotRunnable(refusal.reason, str(refusal)) from refusal
+        self.record = replace(self.record, why=why)
+        return instance
+
+    async def _serve(self) -> None:
+        """Watch the instance until it ends, and note how; without one, note an end nobody saw."""
+        code: int | None = None
+        if self._instance is not None:
+            self._presence.expect(self._instance.identity)
+            self._changed(self.record.ready)
+            code = await self._until_end(self._instance)
+        elif self.record.identity is not None:
+            code = (
+                await self._parts.runtime(self.record.runtime)
+                .adopt(self.record.identity, spec_exits=self._run().exits, template=self.record.template)
+                .exits(self.record.identity)
+            )
+        self._note_end(code)
+
+    async def _until_end(self, instance: Instance) -> int | None:
+        watch = health.Health(
+            self.container, self._presence, address=self._address, port=specs.port_of(self.container)
+        )
+        async with asyncio.TaskGroup() as group:
+            checks = group.create_task(
+                watch.run(
+                    pause=self._parts.settings.probe_pause,
+                    was_ready=self.record.ready,
+                    on_ready=self._mark_ready,
+                    on_dead=lambda: self._replace_unhealthy(instance),
+                )
+            )
+            code = await instance.wait()
+            checks.cancel()
+        return code
+
+    def _mark_ready(self, ready: bool) -> None:  # noqa: FBT001 - a callback's one value
+        if ready != self.record.ready:
+            self._keep(ready=ready)
+
+    async def _replace_unhealthy(self, instance: Instance) -> None:
+        logger.warning("an instance fails its liveness probe and is stopped", pod=self._pod.metadata.name)
+        grace = float(self._pod.spec.termination_grace_period_seconds or 30)
+        await self._parts.runtime(instance.runtime).stop(instance, grace=grace)
+
+    def _note_end(self, code: int | None) -> None:
+        run = self._run()
+        self._parts.shelf.finish(run)
+        reason, message = endings.explain(self.container, run, code)
+        ended = Ended(endings.exit_code(code), reason, message, self.record.started_at, self._now())
+        again = restarts.restarts(self._pod.spec.restart_policy, ended.exit_code) and not self._leaving
+        self._instance = None
+        self._keep(
+            identity=None,
+            ready=False,
+            last=ended,
+            done=not again,
+            restarts=self.record.restarts + (1 if again else 0),
+            failures=self._failures(ended),
+        )
+
+    def _failures(self, ended: Ended) -> int:
+        if ended.reason == "ContainerStatusUnknown":
+            return 0
+        began = clock.parse(ended.started_at) if ended.started_at else self._parts.clock.now()
+        long = (self._parts.clock.now() - began).total_seconds() >= self._parts.settings.back_off.reset
+        return 1 if long else self.record.failures + 1
+
+    async def _pause(self) -> None:
+        if self.record.done or self._leaving:
+            return
+        delay = self._parts.settings.back_off.delay(self.record.failures)
+        self._parts.shelf.drop_old_runs(self._run().log.parent, self.container.name)
+        if delay:
+            last = self.record.last
+            said = f"; last words: {last.message.strip()}" if last and last.message else ""
+            self._waiting = (
+                "CrashLoopBackOff",
+                f"back-off {delay:g}s restarting failed container={self.container.name}{said}",
+            )
+            self._changed(True)  # noqa: FBT003 - a callback's one value
+            await asyncio.sleep(delay)
+
+    async def _wait_out(self, problem: images.NotRunnable) -> None:
+        self._problems += 1
+        self._waiting = (problem.reason, str(problem))
+        self._changed(True)  # noqa: FBT003 - a callback's one value
+        await asyncio.sleep(self._parts.settings.pull_back_off.delay(self._problems + 1))
+
+    def _keep(self, **changes: object) -> None:
+        self.record = replace(self.record, **changes)  # type: ignore[arg-type]  # names are the record's own
+        self._changed(bool({"done", "last"} & changes.keys()) or changes.get("ready") is True)
+
+    def _now(self) -> str:
+        return clock.timestamp(self._parts.clock.now())
+
+    def _measured(self, load: Measured) -> None:
+        revision = self._pod.metadata.labels.get(specs.REVISION_LABEL, "")
+        if revision:
+            meta = self._pod.metadata
+            self._parts.publish(
+                Load("instance", meta.namespace, revision, load.concurrency, load.requests, meta.name)
+            )
+
+    async def stop(self, *, grace: float) -> None:
+        """Drain order: let gateways see it leave, let it finish what is under way, then end what is left."""
+        was_ready, self._leaving = self.record.ready, True
+        instance = self._instance
+        if instance is None:
+            return
+        if was_ready and grace > 0:
+            await self._or_end(instance, asyncio.sleep(self._parts.settings.drain_delay))
+        if grace > 0 and self._presence.tell(control.drain(grace)):
+            async with processes.deadline(grace):
+                await processes.ended(instance.identity)
+            grace = min(grace, 1.0)
+        await self._parts.runtime(instance.runtime).stop(instance, grace=grace)
+
+    async def _or_end(self, instance: Instance, pause: Awaitable[None]) -> None:
+        """Wait, but no longer than the instance lives."""
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(_swallow(pause))
+            ended = group.create_task(processes.ended(instance.identity))
+            await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            ended.cancel()
+
+    def forget(self) -> None:
+        """Give up the instance's place at the door."""
+        self._parts.instances.leave(self.id)
+
+
+async def _swallow(pause: Awaitable[None]) -> None:
+    await pause

@@ -1,0 +1,149 @@
+"""From a Pod's container to what its instance and its revision's template are started from.
+
+Pure makers; nothing is looked up here.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from openfunction_py.api.upstream import core
+from openfunction_py.lib import naming, quantities
+from openfunction_py.lib.home import Home
+from openfunction_py.node import build_requests, sandbox, volumes
+from openfunction_py.node.environment import Resolved
+from openfunction_py.node.images import Runnable
+from openfunction_py.node.logs import Run
+from openfunction_py.node.runtime import InstanceSpec, TemplateSpec
+from openfunction_py.node.sandbox import Level, Needs
+
+REVISION_LABEL = "serving.knative.dev/revision"
+PREFERENCE = "openfunction.io/prefer-runtime"
+DEFAULT_PORT = 8080
+BASE_ENV: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a home for caches of libraries
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one run of a container happens: its Pod's folder and address, its files, and the sandbox level."""
+
+    pod_folder: Path
+    address: str
+    run: Run
+    level: Level
+
+
+def port_of(container: core.Container) -> int:
+    """The port a container listens on."""
+    return container.ports[0].container_port if container.ports else DEFAULT_PORT
+
+
+def instance_id(pod: core.Pod, container: core.Container) -> str:
+    """The name of an instance on its line; a Pod's first container bears the Pod's own uid."""
+    first = pod.spec.containers[0].name
+    return pod.metadata.uid if container.name == first else f"{pod.metadata.uid}.{container.name}"
+
+
+def make_instance(
+    pod: core.Pod, container: core.Container, *, runnable: Runnable, env: Resolved, place: Place, home: Home
+) -> InstanceSpec:
+    """What the instance is started from, with a template when the Pod may be a fork of one."""
+    level = Level.NONE if runnable.trusted else place.level
+    binds = volumes.binds(container, place.pod_folder / "volumes")
+    values = _instance_env(container, runnable, env, place)
+    if runnable.trusted:
+        values = build_requests.complete(values, home, os.environ, binds=binds)
+    control = home.instances_socket
+    name = instance_id(pod, container)
+    return InstanceSpec(
+        id=name,
+        argv=_argv(container, runnable),
+        env={**values, "OFN_CONTROL": str(control), "OFN_INSTANCE": name},
+        cwd=Path(container.working_dir) if container.working_dir else runnable.cwd,
+        host=place.address,
+        port=int(values["PORT"]),
+        log=place.run.log,
+        exits=place.run.exits,
+        control=control,
+        level=level,
+        needs=Needs(
+            readable=[*runnable.readable, control.parent, *interpreter_paths()],
+            writable=[place.run.log.parent],
+            binds=binds,
+            stage=place.pod_folder / "stage" if binds else None,
+        ),
+        cpus=_cpus(container),
+        template=_template(pod, runnable=runnable, env=env, level=level, home=home),
+    )
+
+
+def _argv(container: core.Container, runnable: Runnable) -> list[str]:
+    if container.command:
+        return [*container.command, *container.args]
+    return [*runnable.argv, *container.args]
+
+
+def _instance_env(
+    container: core.Container, runnable: Runnable, env: Resolved, place: Place
+) -> dict[str, str]:
+    return {
+        **BASE_ENV,
+        "PORT": str(port_of(container)),
+        **runnable.env,
+        **env.values,
+        "HOST": place.address,
+        "OFN_TERMINATION_LOG": str(place.run.message),
+    }
+
+
+def _template(
+    pod: core.Pod, *, runnable: Runnable, env: Resolved, level: Level, home: Home
+) -> TemplateSpec | None:
+    revision = pod.metadata.labels.get(REVISION_LABEL, "")
+    if not revision or not runnable.template_argv:
+        return None
+    values = {**BASE_ENV, **runnable.env, **env.shared()}
+    namespace = pod.metadata.namespace
+    account = pod.spec.service_account_name or "default"
+    return TemplateSpec(
+        key=naming.digest_of([namespace, account, revision, runnable.digest, values], length=12),
+        namespace=namespace,
+        revision=revision,
+        argv=runnable.template_argv,
+        env=values,
+        cwd=runnable.cwd,
+        level=level,
+        needs=Needs(
+            readable=[*runnable.readable, home.instances_dir, *interpreter_paths()],
+            writable=[home.pod_logs / namespace],
+        ),
+    )
+
+
+def why_no_fork(pod: core.Pod, container: core.Container, spec: InstanceSpec) -> str:
+    """Why this instance is a fresh process whatever its template says; empty when it may be a fork."""
+    if spec.level is Level.NONE:
+        return "the image is a program of the platform"
+    if container.command or container.args:
+        return "the container has a command line of its own"
+    if pod.metadata.annotations.get(PREFERENCE) == "process":
+        return f"the annotation {PREFERENCE} asks for it"
+    if container.volume_mounts:
+        return "the container mounts volumes, which a template cannot show to its forks"
+    if spec.template is None:
+        return "the Pod belongs to no Revision, or its image does not serve a function of this framework"
+    return ""
+
+
+def interpreter_paths() -> list[Path]:
+    """What the interpreter itself is made of, where that is outside the folders everybody may read."""
+    return list(dict.fromkeys(sandbox.interpreter_roots()))
+
+
+def _cpus(container: core.Container) -> int:
+    limits = container.resources.limits if container.resources else {}
+    return math.ceil(quantities.parse(str(limits["cpu"]))) if "cpu" in limits else 0

@@ -1,0 +1,322 @@
+"""Revision templates: the warm processes that instances are forks of, one per key, and the node's line to each.
+
+It keeps no environment on disk, for that may hold Secrets; what it cannot reach again is started anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from functions_framework import control
+from openfunction_py.lib import log
+from openfunction_py.lib.home import Home
+from openfunction_py.node import files, processes, runtime, sandbox, spawn
+from openfunction_py.node.processes import Identity
+from openfunction_py.node.runtime import TemplateSpec
+from openfunction_py.wire import channel
+
+FOLDER = "t"
+IMPORT_SECONDS = 120.0
+FORK_SECONDS = 10.0
+EXIT_SECONDS = 2.0
+FIRST_DIAL, LONGEST_DIAL = 0.005, 0.1
+
+logger = log.get("node.templates")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a template without asking it."""
+
+    key: str
+    namespace: str
+    revision: str
+    identity: Identity
+
+    def to_record(self) -> dict[str, Any]:
+        """The facts as they are kept in a state file."""
+        return {
+            "key": self.key,
+            "namespace": self.namespace,
+            "revision": self.revision,
+            "identity": self.identity.to_record(),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> About:
+        """Read a state file; raises KeyError."""
+        identity = Identity.from_record(record["identity"])
+        return cls(record["key"], record["namespace"], record["revision"], identity)
+
+
+@dataclass(slots=True)
+class Template:
+    """A template that answered: its line, the forks it was asked for, and the ends it told."""
+
+    about: About
+    link: channel.Channel
+    forks: dict[str, asyncio.Future[int]] = field(default_factory=dict)
+    ends: dict[int, asyncio.Future[int]] = field(default_factory=dict)
+    codes: dict[int, int] = field(default_factory=dict)
+    count: int = 0
+
+    async def fork(self, spec: control.ForkSpec) -> int:
+        """The pid of a new fork; raises runtime.Refused."""
+        self.count += 1
+        request = f"{spec.instance}/{self.count}"
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.forks[request] = answer
+        try:
+            await self.link.send(control.fork(request, spec))
+            async with asyncio.timeout(FORK_SECONDS):
+                return await answer
+        except (ConnectionError, TimeoutError) as error:
+            raise runtime.Refused("TemplateLost", "the template of this revision ended") from error
+        finally:
+            self.forks.pop(request, None)
+
+    async def exit_code(self, pid: int) -> int | None:
+        """How a fork that has ended did so; None when the template cannot tell any more."""
+        if pid in self.codes:
+            return self.codes.pop(pid)
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.ends[pid] = told
+        try:
+            async with asyncio.timeout(EXIT_SECONDS):
+                return await told
+        except (TimeoutError, asyncio.CancelledError):
+            if told.cancelled() or not told.done():
+                return None
+            raise
+        finally:
+            self.ends.pop(pid, None)
+
+    async def listen(self) -> None:
+        """Hand out what the template says until it ends."""
+        try:
+            while (message := await self.link.receive()) is not None:
+                self._heard(message)
+        except control.FrameError as error:
+            logger.warning(
+                "a template sends what is no message", error=str(error), pid=self.about.identity.pid
+            )
+        finally:
+            for answer in self.forks.values():
+                _settle(answer, error=runtime.Refused("TemplateLost", "the template of this revision ended"))
+            for told in self.ends.values():
+                told.cancel()
+            await self.link.close()
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        match message:
+            case {"type": "forked", "id": str() as request, "pid": int() as pid}:
+                _settle(self.forks.get(request), result=pid)
+            case {"type": "refused", "id": str() as request, "reason": reason, "message": text}:
+                _settle(self.forks.get(request), error=runtime.Refused(str(reason), str(text)))
+            case {"type": "exited", "pid": int() as pid, "code": int() as code}:
+                if pid in self.ends:
+                    _settle(self.ends[pid], result=code)
+                else:
+                    self.codes[pid] = code
+
+
+def _settle(answer: asyncio.Future[int] | None, *, result: int = 0, error: Exception | None = None) -> None:
+    if answer is None or answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(result)
+
+
+class Templates:
+    """All templates of a node; their tasks belong to the group it is given."""
+
+    def __init__(self, home: Home, group: asyncio.TaskGroup) -> None:
+        """Keep sockets under the run folder and state under the node's."""
+        self._home = home
+        self._group = group
+        self._ready: dict[str, Template] = {}
+        self._starting: dict[str, asyncio.Lock] = {}
+        self._refused: dict[str, runtime.Refused] = {}
+
+    def list(self) -> list[About]:
+        """The templates that are ready."""
+        return [template.about for template in self._ready.values()]
+
+    def get(self, key: str) -> Template | None:
+        """The template of this key, if it is ready."""
+        return self._ready.get(key)
+
+    async def ensure(self, spec: TemplateSpec) -> Template:
+        """The template of this spec, started if there is none; raises runtime.Refused, at once if known before."""
+        async with self._starting.setdefault(spec.key, asyncio.Lock()):
+            if spec.key in self._refused:
+                raise self._refused[spec.key]
+            found = self._ready.get(spec.key)
+            if found is not None and not found.link.closed:
+                return found
+            try:
+                return await self._start(spec)
+            except runtime.Refused as refusal:
+                if refusal.reason == "NotForkSafe":
+                    self._refused[spec.key] = refusal
+                raise
+
+    async def _start(self, spec: TemplateSpec) -> Template:
+        folder = self._folder(spec.key)
+        files.fresh_folder(folder, mode=0o700)
+        sandbox.give(folder, spec.level)
+        log_file = self._home.templates / f"{spec.key}.log"
+        needs = sandbox.Needs(
+            readable=spec.needs.readable, writable=[*spec.needs.writable, folder], stage=spec.needs.stage
+        )
+        launch = spawn.Launch(
+            argv=[*spec.argv, "--socket", str(folder / "s"), "--exits", str(folder / "exits")],
+            env=spec.env,
+            cwd=spec.cwd,
+            log=log_file,
+            confinement=sandbox.confinement(spec.level, needs),
+        )
+        try:
+            about = About(spec.key, spec.namespace, spec.revision, spawn.start(launch))
+        except OSError as error:
+            raise runtime.Refused("StartFailed", f"no template could be started: {error}") from error
+        files.write_json(self._home.templates / f"{spec.key}.json", about.to_record())
+        try:
+            return await self._meet(about, seconds=IMPORT_SECONDS)
+        except BaseException:
+            await self._end(about)
+            raise
+
+    async def _meet(self, about: About, *, seconds: float) -> Template:
+        """Dial a template until it answers, and believe what it says of itself; raises runtime.Refused."""
+        link = await self._dial(about, seconds=seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                ready = await link.receive() or {}
+        except (TimeoutError, control.FrameError):
+            ready = {}
+        if ready.get("type") != "ready" or not ready.get("fork_safe"):
+            await link.close()
+            reason = "NotForkSafe" if ready else "TemplateFailed"
+            raise runtime.Refused(reason, str(ready.get("reason") or "the template did not answer"))
+        template = Template(about, link)
+        self._ready[about.key] = template
+        self._group.create_task(self._attend(template))
+        return template
+
+    async def _dial(self, about: About, *, seconds: float) -> channel.Channel:
+        """Connect as soon as the template listens; until then it imports, which nothing announces."""
+        path = self._folder(about.key) / "s"
+        pause = FIRST_DIAL
+        over = asyncio.get_running_loop().time() + seconds
+        while True:
+            with contextlib.suppress(OSError):
+                return await channel.connect(path)
+            if not processes.is_alive(about.identity):
+                raise runtime.Refused("TemplateFailed", self._last_words(about.key))
+            if asyncio.get_running_loop().time() > over:
+                raise runtime.Refused(
+                    "TemplateFailed", f"the function's import takes longer than {seconds:g} s"
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_DIAL)
+
+    def _last_words(self, key: str) -> str:
+        lines = files.tail(self._home.templates / f"{key}.log", lines=1)
+        return lines.strip() or "the template ended without a word"
+
+    async def _attend(self, template: Template) -> None:
+        await template.listen()
+        about = template.about
+        if self._ready.get(about.key) is template:
+            del self._ready[about.key]
+            logger.warning("a template ended; the next instance starts another", revision=about.revision)
+        async with self._starting.setdefault(about.key, asyncio.Lock()):
+            if about.key not in self._ready:
+                await self._end(about)
+
+    async def _end(self, about: About) -> None:
+        """Make sure that the process is gone; its forks are in sessions of their own and stay."""
+        if processes.is_alive(about.identity):
+            processes.kill_group(about.identity)
+        await processes.ended(about.identity)
+        processes.collect(about.identity.pid)
+        if about.key not in self._ready:
+            (self._home.templates / f"{about.key}.json").unlink(missing_ok=True)
+            shutil.rmtree(self._folder(about.key), ignore_errors=True)
+
+    async def drop(self, namespace: str, revision: str) -> None:
+        """End the templates of a revision that is gone."""
+        for about in self.list():
+            if (about.namespace, about.revision) == (namespace, revision):
+                await self._quit(about.key)
+
+    async def _quit(self, key: str) -> None:
+        template = self._ready.pop(key)
+        with contextlib.suppress(ConnectionError):
+            await template.link.send(control.stop_template())
+        async with processes.deadline(EXIT_SECONDS):
+            await processes.ended(template.about.identity)
+        async with self._starting.setdefault(key, asyncio.Lock()):
+            if key not in self._ready:
+                await self._end(template.about)
+
+    async def adopt(self) -> None:
+        """Meet the templates of an earlier node again; those that do not answer are ended."""
+        for path in self._home.templates.glob("*.json"):
+            record = files.read_json(path)
+            try:
+                about = About.from_record(record or {})
+            except KeyError:
+                path.unlink(missing_ok=True)
+                continue
+            try:
+                await self._meet(about, seconds=EXIT_SECONDS)
+            except runtime.Refused as refusal:
+                logger.info("a template is not adopted", revision=about.revision, reason=refusal.reason)
+                await self._end(about)
+
+    async def close(self) -> None:
+        """End every template."""
+        for about in self.list():
+            await self._quit(about.key)
+
+    def exits_file(self, key: str) -> Path:
+        """Where a template writes how its forks ended."""
+        return self._folder(key) / "exits"
+
+    def _folder(self, key: str) -> Path:
+        return self._home.run / FOLDER / key
+
+
+def recorded_exit(path: Path, pid: int) -> int | None:
+    """The last exit code that a template wrote for this pid."""
+    found = None
+    with contextlib.suppress(FileNotFoundError):
+        for line in path.read_text().splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                found = int(entry["code"]) if entry["pid"] == pid else found
+    return found
+
+
+async def end_recorded(home: Home) -> None:
+    """End every template this home knows of; for a node that is asked to stop."""
+    for path in home.templates.glob("*.json"):
+        with contextlib.suppress(KeyError):
+            about = About.from_record(files.read_json(path) or {})
+            if processes.is_alive(about.identity):
+                processes.kill_group(about.identity)
+                await processes.ended(about.identity)
+            processes.collect(about.identity.pid)
+        path.unlink(missing_ok=True)
+    shutil.rmtree(home.run / FOLDER, ignore_errors=True)
