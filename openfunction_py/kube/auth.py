@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openfunction_py.kube.config import ConfigError, Endpoint
+from openfunction_py.kube.endpoint import ConfigError, Endpoint
 
 
 def endpoint(path: Path, context: str, *, namespace: str) -> Endpoint:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from openfunction_py.api import scheme
 from openfunction_py.api.meta import Object, ObjectMeta
 from openfunction_py.kube import errors, transport
-from openfunction_py.kube.config import Endpoint
+from openfunction_py.kube.endpoint import Endpoint
 from openfunction_py.kube.transport import Call
 from openfunction_py.lib import log
 

@@ -10,45 +10,15 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from openfunction_py.kube.endpoint import ConfigError, Endpoint
+
+__all__ = ["ConfigError", "Endpoint", "default_paths", "in_cluster", "load"]
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-class ConfigError(LookupError):
-    """A kubeconfig that cannot be used; the sentence says what to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An API server and our credentials there.
-
-    Attributes:
-        server: base URL, e.g. "https://127.0.0.1:6443".
-        namespace: the context's namespace, "" if it names none.
-        token_file: a bearer token that is rotated in place (inside a cluster).
-        refresh: fetches a new token when the server no longer takes the old one; blocks.
-    """
-
-    server: str
-    ca_data: bytes | None = None
-    token: str | None = field(default=None, repr=False)
-    client_cert: Path | None = None
-    client_key: Path | None = None
-    namespace: str = ""
-    client_cert_data: bytes | None = field(default=None, repr=False)
-    client_key_data: bytes | None = field(default=None, repr=False)
-    insecure: bool = False
-    server_name: str | None = None
-    token_file: Path | None = None
-    refresh: Callable[[], str] | None = field(default=None, repr=False, compare=False)
-
-    def bearer(self) -> str | None:
-        """The bearer token to send now."""
-        return self.token_file.read_text().strip() if self.token_file else self.token
 
 
 def load(path: Path | None = None, *, context: str | None = None) -> Endpoint:

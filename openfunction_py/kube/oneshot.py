@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from openfunction_py.kube import errors, tls
-from openfunction_py.kube.config import Endpoint
+from openfunction_py.kube.endpoint import Endpoint
 
 TIMEOUT = 30.0
 

@@ -9,7 +9,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from openfunction_py.kube.config import Endpoint
+from openfunction_py.kube.endpoint import Endpoint
 
 
 def context(endpoint: Endpoint) -> ssl.SSLContext | None:

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from openfunction_py.kube import errors, tls
-from openfunction_py.kube.config import Endpoint
+from openfunction_py.kube.endpoint import Endpoint
 
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 10.0

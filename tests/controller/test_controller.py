@@ -89,8 +89,9 @@ def test_a_wake_from_outside_comes_when_it_was_asked_for() -> None:
 class Overlapping:
     """Notes how many calls for one key and for all keys run at once."""
 
-    def __init__(self, wake: Callable[[Request], None]) -> None:
-        self.wake = wake
+    wake: Callable[[Request], None]
+
+    def __init__(self) -> None:
         self.running: dict[Request, int] = {}
         self.most_of_one = self.most = 0
 
@@ -106,10 +107,9 @@ class Overlapping:
 
 def test_workers_share_keys_but_never_one_key() -> None:
     async def scenario() -> Overlapping:
-        late: list[Callable[[Request], None]] = []
-        reconciler = Overlapping(lambda request: late[0](request))
+        reconciler = Overlapping()
         controller = Controller("test", reconciler, workers=3, clock=FakeClock())
-        late.append(controller.enqueue)
+        reconciler.wake = controller.enqueue
         for name in ("a", "b"):
             controller.enqueue(Request("ns", name))
         async with asyncio.TaskGroup() as group:

@@ -12,6 +12,7 @@ from openfunction_py.controller.cache import Lister
 from openfunction_py.controller.manager import Manager
 from openfunction_py.controller.types import Request, Result
 from openfunction_py.kube.client import Client
+from tests import waiting
 from tests.kube.fake_api import FakeApi
 
 
@@ -102,8 +103,7 @@ async def test_a_runner_that_fails_is_started_again(api: FakeApi, client: Client
     manager = Manager(client)
     manager.add_runner("loads", runner)
     async with running(manager):
-        while started.qsize() < 2:
-            await asyncio.sleep(0.01)
+        await waiting.until(lambda: started.qsize() == 2)
 
 
 async def test_parts_may_be_added_while_it_runs(api: FakeApi, client: Client) -> None:

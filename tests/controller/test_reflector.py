@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,6 +14,7 @@ from openfunction_py.controller.backoff import Backoff
 from openfunction_py.controller.cache import Cache
 from openfunction_py.controller.reflector import Reflector
 from openfunction_py.kube.client import Client
+from tests import waiting
 from tests.kube.fake_api import FakeApi
 
 
@@ -33,12 +34,6 @@ async def reflecting(client: Client, cache: Cache[ConfigMap]) -> AsyncIterator[R
         task.cancel()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.005)
-
-
 def names(cache: Cache[ConfigMap]) -> list[str]:
     return [obj.metadata.name for obj in cache.list()]
 
@@ -50,7 +45,7 @@ async def test_lists_then_follows(api: FakeApi, client: Client) -> None:
         assert names(cache) == ["a"]
         await api.put("b")
         await api.remove("a")
-        await until(lambda: names(cache) == ["b"])
+        await waiting.until(lambda: names(cache) == ["b"])
 
 
 async def test_a_list_of_many_pages_is_taken_at_once(api: FakeApi, client: Client) -> None:
@@ -74,7 +69,7 @@ async def test_goes_through_its_four_states(api: FakeApi, client: Client) -> Non
     await api.put("c")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(reflector._step())
-        await until(lambda: isinstance(reflector.state, reflectors.Watching))
+        await waiting.until(lambda: isinstance(reflector.state, reflectors.Watching))
         seen.append(reflector.state)
         task.cancel()
     assert [type(state).__name__ for state in seen] == ["Empty", "InitPage", "InitListed", "Watching"]
@@ -87,10 +82,10 @@ async def test_continues_an_ended_watch_from_the_last_version_without_a_list(
     cache = Cache[ConfigMap]()
     async with reflecting(client, cache):
         await api.put("b")
-        await until(lambda: len(names(cache)) == 2)
+        await waiting.until(lambda: len(names(cache)) == 2)
         await api.end_watches()
         await api.put("c")
-        await until(lambda: len(names(cache)) == 3)
+        await waiting.until(lambda: len(names(cache)) == 3)
     assert len(api.asked(limit="500")) == 1
     assert [one.query["resourceVersion"] for one in api.asked(watch="true")] == ["2", "3"]
 
@@ -100,9 +95,9 @@ async def test_a_bookmark_moves_the_version_that_a_watch_continues_from(api: Fak
     async with reflecting(client, cache) as reflector:
         api.version = 50
         await api.bookmark()
-        await until(lambda: reflector.state == reflectors.Watching("50"))
+        await waiting.until(lambda: reflector.state == reflectors.Watching("50"))
         await api.end_watches()
-        await until(lambda: len(api.asked(watch="true", resourceVersion="50")) == 1)
+        await waiting.until(lambda: len(api.asked(watch="true", resourceVersion="50")) == 1)
 
 
 async def test_learns_what_was_deleted_while_the_history_was_lost(api: FakeApi, client: Client) -> None:
@@ -117,7 +112,7 @@ async def test_learns_what_was_deleted_while_the_history_was_lost(api: FakeApi, 
         await api.put("new")
         api.forget_history()
         await api.start()
-        await until(lambda: names(cache) == ["new", "stays"])
+        await waiting.until(lambda: names(cache) == ["new", "stays"])
     assert dropped == ["gone"]
 
 
@@ -130,7 +125,7 @@ async def test_a_server_that_dies_and_returns_is_found_again_with_nothing_lost(
         await api.stop()
         await api.put("b")
         await api.start()
-        await until(lambda: names(cache) == ["a", "b"])
+        await waiting.until(lambda: names(cache) == ["a", "b"])
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 429, 500, 503])
@@ -149,7 +144,7 @@ async def test_a_server_whose_versions_started_anew_is_listed_again(api: FakeApi
         await api.end_watches()
         causes = [{"reason": "ResourceVersionTooLarge"}]
         api.refuse(504, "Timeout", details={"causes": causes})
-        await until(lambda: len(api.asked(limit="500")) == 2)
+        await waiting.until(lambda: len(api.asked(limit="500")) == 2)
 
 
 async def test_a_watch_that_ends_at_once_is_not_opened_without_pause(
@@ -158,7 +153,7 @@ async def test_a_watch_that_ends_at_once_is_not_opened_without_pause(
     monkeypatch.setattr(reflectors, "UNREACHABLE", Backoff(base=30.0, cap=30.0))
     cache = Cache[ConfigMap]()
     async with reflecting(client, cache) as reflector:
-        await until(lambda: api.open_watches == 1)
+        await waiting.until(lambda: api.open_watches == 1)
         await api.end_watches()
-        await until(lambda: reflector._failures == 1)
+        await waiting.until(lambda: reflector._failures == 1)
         assert len(api.asked(watch="true")) == 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from openfunction_py.kube.config import Endpoint
+from openfunction_py.kube.endpoint import Endpoint
 
 LISTS = "/api/v1/configmaps"
 ONE = "/api/v1/namespaces/{namespace}/configmaps/{name}"

@@ -14,14 +14,8 @@ from openfunction_py.api.upstream.core import ConfigMap, Pod
 from openfunction_py.kube import client as clients
 from openfunction_py.kube import errors
 from openfunction_py.kube.client import Client
+from tests import waiting
 from tests.kube.fake_api import FakeApi
-
-
-async def until(what: object, *, wanted: bool = True) -> None:
-    """Return once the function says so."""
-    async with asyncio.timeout(5):
-        while bool(what()) is not wanted:  # type: ignore[operator]  # any function
-            await asyncio.sleep(0.005)
 
 
 async def test_a_list_is_read_page_by_page(api: FakeApi, client: Client) -> None:
@@ -84,7 +78,7 @@ async def test_leaving_a_watch_closes_its_connection(api: FakeApi, client: Clien
     await anext(events)
     assert api.open_watches == 1
     await events.aclose()
-    await until(lambda: api.open_watches, wanted=False)
+    await waiting.until(lambda: api.open_watches == 0)
 
 
 async def test_a_cancelled_watch_ends_at_once(api: FakeApi, client: Client) -> None:
@@ -94,7 +88,7 @@ async def test_a_cancelled_watch_ends_at_once(api: FakeApi, client: Client) -> N
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(follow())
-        await until(lambda: api.open_watches)
+        await waiting.until(lambda: api.open_watches)
         task.cancel()
 
 

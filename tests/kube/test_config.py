@@ -30,7 +30,8 @@ def write(path: Path, *, user: dict[str, Any] | None = None, **cluster: Any) -> 
 
 
 def test_reads_server_authority_token_and_namespace_of_the_current_context(tmp_path: Path) -> None:
-    path = write(tmp_path / "config", **{"certificate-authority-data": base64.b64encode(CA).decode()})
+    authority: dict[str, Any] = {"certificate-authority-data": base64.b64encode(CA).decode()}
+    path = write(tmp_path / "config", **authority)
     found = config.load(path)
     assert (found.server, found.ca_data, found.token, found.namespace) == (
         "https://host:1",

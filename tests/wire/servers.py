@@ -20,7 +20,7 @@ import pytest
 from openfunction_py.api import crds, scheme
 from openfunction_py.api.scheme import Resource
 from openfunction_py.kube import config
-from openfunction_py.kube.config import Endpoint
+from openfunction_py.kube.endpoint import Endpoint
 from openfunction_py.kube.oneshot import OneShot
 from tools.kubernetes import server as real
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,6 +17,7 @@ from openfunction_py.controller.cache import Cache
 from openfunction_py.controller.manager import Manager
 from openfunction_py.controller.types import Request, Result
 from openfunction_py.kube.client import Client
+from tests import waiting
 from tests.controller.lagging import LaggingCache
 from tests.wire.test_client import function
 
@@ -80,12 +81,6 @@ async def running(manager: Manager) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
 def is_ready(manager: Manager, namespace: str) -> bool:
     found = manager.lister(Function).get(namespace, "hello")
     return found is not None and meta.is_true(found.status.conditions, READY)
@@ -99,7 +94,7 @@ async def test_a_function_gets_its_child_and_its_status(
     install(manager)
     async with running(manager):
         made = await wire_client.create(function(namespace))
-        await until(lambda: is_ready(manager, namespace))
+        await waiting.until(lambda: is_ready(manager, namespace))
         children = manager.lister(ConfigMap).owned_by(made.metadata.uid)
         assert [child.metadata.name for child in children] == ["hello-mirror"]
         found = await wire_client.get(Function, "hello", namespace=namespace)
@@ -112,10 +107,10 @@ async def test_a_child_that_is_deleted_comes_back(wire_client: Client, namespace
     async with running(manager):
         made = await wire_client.create(function(namespace))
         children = manager.lister(ConfigMap)
-        await until(lambda: len(children.owned_by(made.metadata.uid)) == 1)
+        await waiting.until(lambda: len(children.owned_by(made.metadata.uid)) == 1)
         first = children.owned_by(made.metadata.uid)[0].metadata.uid
         await wire_client.delete(ConfigMap, "hello-mirror", namespace=namespace)
-        await until(
+        await waiting.until(
             lambda: {one.metadata.uid for one in children.owned_by(made.metadata.uid)} - {first} != set()
         )
 
@@ -125,12 +120,12 @@ async def test_what_is_as_it_should_be_is_not_written_again(wire_client: Client,
     mirror = install(manager)
     async with running(manager):
         await wire_client.create(function(namespace))
-        await until(lambda: is_ready(manager, namespace))
+        await waiting.until(lambda: is_ready(manager, namespace))
         await asyncio.sleep(0.2)
         version = (await wire_client.get(Function, "hello", namespace=namespace)).metadata.resource_version
         calls = mirror.calls
         manager.controllers[0].enqueue(Request(namespace, "hello"))
-        await until(lambda: mirror.calls > calls)
+        await waiting.until(lambda: mirror.calls > calls)
         await asyncio.sleep(0.2)
         again = (await wire_client.get(Function, "hello", namespace=namespace)).metadata.resource_version
         assert again == version
@@ -142,9 +137,9 @@ async def test_what_is_removed_leaves_the_cache(wire_client: Client, namespace: 
     functions = manager.lister(Function)
     async with running(manager):
         await wire_client.create(function(namespace))
-        await until(lambda: functions.get(namespace, "hello") is not None)
+        await waiting.until(lambda: functions.get(namespace, "hello") is not None)
         await wire_client.delete(Function, "hello", namespace=namespace)
-        await until(lambda: functions.get(namespace, "hello") is None)
+        await waiting.until(lambda: functions.get(namespace, "hello") is None)
 
 
 async def test_an_event_said_twice_is_one_event_counted_twice(wire_client: Client, namespace: str) -> None:
