@@ -1,0 +1,1 @@
+"""One module per kind of ours: read caches, decide, write children, patch the status once."""
