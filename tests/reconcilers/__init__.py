@@ -1,0 +1,1 @@
+"""Tests of the reconcilers over a small in-memory API."""
