@@ -5,19 +5,18 @@ It composes; what each part does stands in its own package.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 from openfunction_py.api import admission, gateways, scheme
 from openfunction_py.api import meta as api_meta
 from openfunction_py.api.upstream import core
-from openfunction_py.apiserver import app, pki, server
+from openfunction_py.apiserver import dependencies, pki, server
 from openfunction_py.apiserver import store as stores
 from openfunction_py.controller import manager as managers
-from openfunction_py.embedded import settings
+from openfunction_py.embedded import endpoint, settings
 from openfunction_py.kube import client as clients
-from openfunction_py.kube import config, errors
+from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.lib import home as homes
 from openfunction_py.providers import knative, shipwright, workloads
@@ -34,18 +33,18 @@ async def run(home: homes.Home) -> None:
     """Serve the API and run every controller until cancelled."""
     chosen = settings.load(home.config)
     node = wire_clients.NodeClient(home.node_socket)
-    deps = app.Dependencies(
-        store=stores.Store(home.store),
-        admission=admit,
-        tokens=pki.users(home),
-        pod_logs=NodeLogs(node),
-        clock=clock.SystemClock(),
-    )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(home, host=chosen.host, port=chosen.api_port, deps=deps))
-        endpoint = config.load(home.kubeconfig, context="openfunction")
-        async with clients.Client(endpoint) as client:
-            await until_served(client)
+    with stores.Store(home.store) as store:
+        deps = dependencies.Dependencies(
+            store=store,
+            admission=admit,
+            tokens=pki.users(home),
+            pod_logs=NodeLogs(node),
+            clock=clock.SystemClock(),
+        )
+        async with (
+            server.listening(home, host=chosen.host, port=chosen.api_port, deps=deps),
+            clients.Client(endpoint.of(home, "manager")) as client,
+        ):
             await bootstrap(client, chosen)
             await _manage(client, node)
 
@@ -66,18 +65,6 @@ def admit(
     if resource.kind == "Pod" and operation == "CREATE":
         admitted.object.setdefault("spec", {}).setdefault("nodeName", NODE_NAME)
     return admitted
-
-
-async def until_served(client: clients.Client) -> None:
-    """Return once the API server answers its readiness path."""
-    while True:
-        try:
-            status, _, _ = await client.raw("GET", "/readyz")
-        except errors.Unreachable:
-            status = 0
-        if status == 200:
-            return
-        await asyncio.sleep(0.02)
 
 
 async def bootstrap(client: clients.Client, chosen: settings.Settings) -> None:

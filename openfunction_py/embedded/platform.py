@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openfunction_py.apiserver import pki
 from openfunction_py.embedded import processes, settings, supervisor
 from openfunction_py.lib import home as homes
 
@@ -62,6 +63,7 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
         )
         chosen = settings.with_free_ports(chosen)
         settings.save(home.config, chosen)
+        pki.ensure(home, (chosen.host,))
     except settings.SettingsError as error:
         raise PlatformError(str(error)) from error
     except PermissionError as error:

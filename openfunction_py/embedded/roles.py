@@ -10,9 +10,8 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from openfunction_py.embedded import settings
+from openfunction_py.embedded import endpoint, settings
 from openfunction_py.kube import client as clients
-from openfunction_py.kube import config
 from openfunction_py.lib import clock
 from openfunction_py.lib import home as homes
 
@@ -30,7 +29,7 @@ async def node(home: homes.Home) -> None:
     """The embedded kubelet; its instances end with it when it is asked to stop."""
     from openfunction_py.node import main as nodes  # noqa: PLC0415
 
-    async with clients.Client(config.load(home.kubeconfig, context="openfunction")) as client:
+    async with clients.Client(endpoint.of(home, "node")) as client:
         await nodes.run(client=client, home=home, clock=clock.SystemClock())
 
 
@@ -39,7 +38,7 @@ async def gateway(home: homes.Home) -> None:
     from openfunction_py.dataplane import main as gateways  # noqa: PLC0415
 
     chosen = settings.load(home.config)
-    async with clients.Client(config.load(home.kubeconfig, context="openfunction")) as client:
+    async with clients.Client(endpoint.of(home, "gateway")) as client:
         await gateways.run(
             client=client, home=home, host=chosen.host, port=chosen.gateway_port, clock=clock.SystemClock()
         )

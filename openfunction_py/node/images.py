@@ -96,12 +96,12 @@ def _check_interpreter(image: str, wanted: str) -> None:
 
 
 def _runnable(unpacked: launch.Image, process: launch.Process, home: Home) -> Runnable:
-    serves_function = unpacked.framework and tuple(process.argv[1:3]) == FRAMEWORK
+    serves_function = unpacked.framework and tuple(process.argv[-2:]) == FRAMEWORK
     return Runnable(
         argv=[spawn.interpreter(), *process.argv[1:]] if serves_function else process.argv,
         env=process.env,
         cwd=process.cwd,
         digest=unpacked.digest,
-        template_argv=[spawn.interpreter(), *TEMPLATE] if serves_function else (),
+        template_argv=[spawn.interpreter(), *process.argv[1:-2], *TEMPLATE] if serves_function else (),
         readable=[home.layers, home.unpacked],
     )

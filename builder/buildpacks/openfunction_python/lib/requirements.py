@@ -101,7 +101,8 @@ class Resolver:
             (Path(work) / "requirements.in").write_text(text)
             return self._uv(
                 "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes",
-                "--no-emit-find-links", "--find-links", str(self.wheels), "--python", sys.executable, "requirements.in", cwd=Path(work),
+                "--no-emit-find-links", "--find-links", str(self.wheels), "--python", sys.executable, "requirements.in",
+                cwd=Path(work),
             )  # fmt: skip
 
     def install(self, lock: str, target: Path) -> None:
@@ -132,8 +133,8 @@ class Resolver:
             (Path(work) / "lock.txt").write_text(lock)
             self._uv(
                 "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile-bytecode",
-                "--link-mode", "copy", "--find-links", str(self.wheels), "--python", sys.executable, "--target", str(folder), "-r", "lock.txt",
-                cwd=Path(work),
+                "--link-mode", "copy", "--find-links", str(self.wheels), "--python", sys.executable,
+                "--target", str(folder), "-r", "lock.txt", cwd=Path(work),
             )  # fmt: skip
         for name in ("bin", ".lock"):
             found = folder / name
