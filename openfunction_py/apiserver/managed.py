@@ -199,12 +199,13 @@ def _kept(wanted: Mapping[Path, Any], others: Iterable[FieldSet]) -> set[Path]:
 
 
 def _prune(document: Document, *, gone: FieldSet, kept: set[Path]) -> None:
-    """Remove fields deepest first, then the maps and items they leave behind."""
-    candidates = (gone | fieldset.ancestors(gone)) - kept
-    for path in sorted(candidates, key=len, reverse=True):
-        if path in fieldset.IGNORED or _identifies(path, kept):
-            continue
-        if path in gone or not fieldset.get(document, path):
+    """Remove whole fields and items first, then the maps that are left empty by it."""
+    for path in sorted(gone - kept, key=len):
+        if not _identifies(path, kept):
+            fieldset.remove(document, path)
+    emptied = fieldset.ancestors(gone) - kept - fieldset.IGNORED
+    for path in sorted(emptied, key=len, reverse=True):
+        if not fieldset.get(document, path):
             fieldset.remove(document, path)
 
 
