@@ -6,12 +6,14 @@ Knows no kinds and retries nothing, but for a token that the server no longer ta
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from openfunction_py.kube import errors, tls
 from openfunction_py.kube.endpoint import Endpoint
@@ -38,6 +40,7 @@ class Transport:
         """Dial nothing yet."""
         self._endpoint = endpoint
         self._session: aiohttp.ClientSession | None = None
+        self._connector: _Connector | None = None
         self._fresh_token: str | None = None
 
     async def request(self, call: Call) -> tuple[int, bytes, Mapping[str, str]]:
@@ -69,6 +72,9 @@ class Transport:
         if self._session:
             await self._session.close()
             self._session = None
+        if self._connector:
+            await self._connector.abort()
+            self._connector = None
 
     @asynccontextmanager
     async def _answer(
@@ -104,10 +110,40 @@ class Transport:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # every watch holds a connection, so the pool has no upper bound
-            connector = aiohttp.TCPConnector(ssl=tls.context(self._endpoint) or True, limit=0)
-            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
+            self._connector = _Connector(tls.context(self._endpoint))
+            self._session = aiohttp.ClientSession(connector=self._connector, connector_owner=False)
         return self._session
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool that can end every connection it ever opened, also those it has already given up."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        # every watch holds a connection, so the pool has no upper bound
+        super().__init__(ssl=context or True, limit=0)
+        self._opened: dict[asyncio.Future[None], asyncio.Transport] = {}
+
+    async def _create_connection(self, *args: Any, **options: Any) -> ResponseHandler:
+        protocol = await super()._create_connection(*args, **options)
+        if protocol.closed and protocol.transport:
+            self._opened[protocol.closed] = protocol.transport
+            protocol.closed.add_done_callback(self._forget)
+        return protocol
+
+    def _forget(self, closed: asyncio.Future[None]) -> None:
+        self._opened.pop(closed, None)
+        if not closed.cancelled():
+            closed.exception()  # read, so that asyncio does not report a broken connection as unheard
+
+    async def abort(self) -> None:
+        """Close; what was left in the middle of a request does not wait for the server's goodbye."""
+        await self.close()
+        for transport in self._opened.values():
+            transport.abort()
+        if self._opened:
+            await asyncio.wait(list(self._opened), timeout=1.0)
+        # a transport lets go of its socket in the turn of the loop after it was lost
+        await asyncio.sleep(0)
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -95,8 +95,9 @@ async def test_a_function_gets_its_child_and_its_status(
     async with running(manager):
         made = await wire_client.create(function(namespace))
         await waiting.until(lambda: is_ready(manager, namespace))
-        children = manager.lister(ConfigMap).owned_by(made.metadata.uid)
-        assert [child.metadata.name for child in children] == ["hello-mirror"]
+        children = manager.lister(ConfigMap)
+        await waiting.until(lambda: len(children.owned_by(made.metadata.uid)) == 1)
+        assert children.owned_by(made.metadata.uid)[0].metadata.name == "hello-mirror"
         found = await wire_client.get(Function, "hello", namespace=namespace)
         assert (found.status.observed_generation, found.metadata.generation) == (1, 1)
 
