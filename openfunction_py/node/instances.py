@@ -48,8 +48,11 @@ class Presence:
 
     def expect(self, identity: Identity | None) -> None:
         """Believe only this process from now on."""
-        self.expected = identity
-        self.ready.clear()
+        if identity != self.expected:
+            self.expected = identity
+            self.ready.clear()
+        if self.link is not None and not self.is_genuine:
+            self.link.post(control.stop())  # of an earlier run that nobody recorded
         self.update()
 
     def update(self) -> None:
@@ -73,6 +76,14 @@ class Instances:
     def __init__(self) -> None:
         """Nobody is known yet."""
         self._present: dict[str, Presence] = {}
+        self._settled = False
+
+    def settle(self) -> None:
+        """From now on every instance that may run has its place; whoever else comes is told to stop."""
+        self._settled = True
+        for place in self._present.values():
+            if place.on_load is None and place.link is not None:
+                place.link.post(control.stop())
 
     def presence(self, instance: str) -> Presence:
         """The place of an instance, whether or not it has said hello."""
@@ -96,9 +107,13 @@ class Instances:
         if leader is None or (name not in self._present and len(self._present) >= MAX_STRANGERS):
             logger.warning("an instance is not believed", instance=name, pid=hello.get("pid"))
             return
-        await self._converse(self.presence(name), link, leader)
+        if self._settled and name not in self._present:
+            await link.send(control.stop())
+            return
+        await self._converse(name, link, leader)
 
-    async def _converse(self, place: Presence, link: channel.Channel, leader: int) -> None:
+    async def _converse(self, name: str, link: channel.Channel, leader: int) -> None:
+        place = self.presence(name)
         if place.is_genuine and (place.expected is None or leader != place.expected.pid):
             return  # a process that claims the name of a living instance
         place.link, place.leader, place.says_ready = link, leader, False
@@ -108,6 +123,8 @@ class Instances:
         finally:
             if place.link is link:
                 place.link = None
+                if place.on_load is None:
+                    self.leave(name)
 
 
 def _hear(place: Presence, message: Mapping[str, Any]) -> None:

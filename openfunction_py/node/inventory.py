@@ -39,7 +39,7 @@ class Inventory:
             for record in one.record.containers.values():
                 if record.identity is None:
                     continue
-                pss, uss = processes.memory(record.identity.pid)
+                pss, uss = processes.session_memory(record.identity.pid)
                 yield ProcessInfo(
                     kind="instance",
                     namespace=one.record.namespace,

@@ -79,39 +79,43 @@ class Mounts:
     """A view of the file system of this process' own.
 
     `paths` are [path, writable] that must be reachable although folders above them are closed to others; `binds` are
-    [source, target, writable] that appear somewhere else; `stage` is an empty folder for a new root.
+    [source, target, writable] that appear somewhere else; `stage` is an empty folder for a
+    new root and one of the paths.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        """Open everything that is needed, before anything is covered."""
-        self.user_namespace = bool(spec.get("user_namespace"))
-        self.paths = [(path, os.open(path, os.O_PATH), writable) for path, writable in sorted(spec["paths"])]
-        self.binds = [
-            (target.rstrip("/"), os.open(source, os.O_PATH), writable)
-            for source, target, writable in sorted(spec["binds"], key=lambda bind: bind[1])
-        ]
-        self.stage = os.open(spec["stage"], os.O_PATH) if spec.get("stage") else -1
+        """Keep what is asked for; nothing is opened yet."""
+        self._spec = spec
 
     def enter(self) -> None:
         """Make the view and live in it."""
-        uid, gid = os.getuid(), os.getgid()
-        flags = CLONE_NEWNS | (CLONE_NEWUSER if self.user_namespace else 0)
-        check("unshare", libc().unshare(flags))
-        if self.user_namespace:
-            _write("/proc/self/setgroups", "deny")
-            _write("/proc/self/uid_map", f"{uid} {uid} 1")
-            _write("/proc/self/gid_map", f"{gid} {gid} 1")
-        mount("none", "/", flags=MS_REC | MS_PRIVATE)
-        covered = topmost(closed_ancestor(path) for path, _, _ in self.paths)
+        self._unshare()
+        # opened in the new namespace, whose mounts alone may be bound, and before anything is covered
+        paths = [(path, os.open(path, os.O_PATH), writable) for path, writable in sorted(self._spec["paths"])]
+        binds = [
+            (target.rstrip("/"), os.open(source, os.O_PATH), writable)
+            for source, target, writable in sorted(self._spec["binds"], key=lambda bind: bind[1])
+        ]
+        covered = topmost(closed_ancestor(path) for path, _, _ in paths)
         for root in covered:
             mount("tmpfs", root, kind="tmpfs", flags=MS_NOSUID | MS_NODEV, data="mode=0755,size=1m")
-        for path, descriptor, writable in self.paths:
+        for path, descriptor, writable in paths:
             if any(below(path, root) for root in covered):
                 place(descriptor, path, writable=writable)
         for root in covered:
             mount("none", root, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
-        for target, descriptor, writable in self.binds:
+        for target, descriptor, writable in binds:
             self._bind(descriptor, target, writable=writable)
+
+    def _unshare(self) -> None:
+        uid, gid = os.getuid(), os.getgid()
+        own_users = bool(self._spec.get("user_namespace"))
+        check("unshare", libc().unshare(CLONE_NEWNS | (CLONE_NEWUSER if own_users else 0)))
+        if own_users:
+            _write("/proc/self/setgroups", "deny")
+            _write("/proc/self/uid_map", f"{uid} {uid} 1")
+            _write("/proc/self/gid_map", f"{gid} {gid} 1")
+        mount("none", "/", flags=MS_REC | MS_PRIVATE)
 
     def _bind(self, source: int, target: str, *, writable: bool) -> None:
         if not os.path.lexists(target):  # noqa: PTH110 - pathlib doubles the start time of this script
@@ -123,16 +127,14 @@ class Mounts:
         place(source, target, writable=writable)
 
     def _new_root(self) -> None:
-        if self.stage < 0:
+        stage = self._spec.get("stage")
+        if not stage:
             raise Refused("no folder was given for a new root")
-        stage = f"/proc/self/fd/{self.stage}"
         entries = held("/")
         mount("tmpfs", stage, kind="tmpfs", flags=MS_NOSUID | MS_NODEV, data="mode=0755,size=1m")
-        root = os.readlink(stage)
-        fill(root, entries)
-        os.chroot(root)
+        fill(stage, entries)
+        os.chroot(stage)
         os.chdir("/")
-        self.stage = -1
 
 
 def closed_ancestor(path: str) -> str:

@@ -13,7 +13,7 @@ from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
 from openfunction_py.lib.home import Home
 from openfunction_py.node import (
-    addresses, following, housekeeping, images, instances, inventory, levels, logs, myself, parts, pods,
+    addresses, files, following, housekeeping, images, instances, inventory, levels, logs, myself, parts, pods,
     process_runtime, templates, zygote,
 )  # fmt: skip
 from openfunction_py.node import door as doors
@@ -27,6 +27,8 @@ logger = log.get("node")
 async def run(*, client: Client, home: Home, clock: Clock, settings: Settings | None = None) -> None:
     """Make the Pods of this node true until cancelled; then end what runs."""
     home.ensure()
+    for folder in (home.layers, home.unpacked, home.pods, home.pod_logs):
+        files.open_folder(folder)  # the home itself is closed to others; sandboxed instances are shown these
     chosen = settings or Settings()
     try:
         async with asyncio.TaskGroup() as group:

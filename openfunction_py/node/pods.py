@@ -50,6 +50,7 @@ class Pods:
             self._workers[uid].vanish()
         if not self._orphans_ended:
             self._orphans_ended = True
+            self._parts.instances.settle()
             self._group.create_task(end_orphans(self._parts.home.pods, present))
 
     def _one(self, pod: core.Pod, exists: bool) -> None:  # noqa: FBT001 - a listener's second value

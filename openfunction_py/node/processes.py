@@ -182,6 +182,19 @@ def _environ(pid: int) -> list[bytes]:
         return []
 
 
+def session_memory(leader: int) -> tuple[int, int]:
+    """The memory of all processes of a session together."""
+    sizes = [memory(pid) for pid in _pids() if _session(pid) == leader]
+    return sum(pss for pss, _ in sizes), sum(uss for _, uss in sizes)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
+
+
 def memory(pid: int) -> tuple[int, int]:
     """Proportional and private memory of a process in bytes; zeros where the system does not tell."""
     try:
@@ -200,6 +213,12 @@ async def deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds) as limit:
             yield limit
+
+
+def kill(pid: int) -> None:
+    """Kill a process that was just started and is not known by more than its pid yet."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def terminate(identity: Identity) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from functions_framework import control
 from openfunction_py.api.upstream import core
+from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.node import (
     endings, environment, health, images, processes, restarts, runtime, sandbox, specs, volumes,
@@ -76,6 +77,11 @@ class Runner:
                     await self._start()
                 except images.NotRunnable as problem:
                     await self._wait_out(problem)
+                    continue
+                except errors.ApiError as error:
+                    await self._wait_out(
+                        images.NotRunnable("ConfigNotReadable", f"what it needs cannot be read: {error}")
+                    )
                     continue
             await self._serve()
             await self._pause()
@@ -249,9 +255,10 @@ class Runner:
     async def stop(self, *, grace: float) -> None:
         """Drain order: let gateways see it leave, let it finish what is under way, then end what is left."""
         was_ready, self._leaving = self.record.ready, True
-        instance = self._instance
+        instance = self._instance or self._adopted()
         if instance is None:
             return
+        self._presence.expect(instance.identity)
         if was_ready and grace > 0:
             await self._or_end(instance, asyncio.sleep(self._parts.settings.drain_delay))
         if grace > 0 and self._presence.tell(control.drain(grace)):

@@ -94,8 +94,9 @@ def confinement(level: Level, needs: Needs) -> dict[str, Any]:
 
 
 def _mounts(needs: Needs) -> dict[str, Any]:
+    readable = [*needs.readable, *([needs.stage] if needs.stage else [])]
     return {
-        "paths": [*_paths(needs.readable, needs.writable), *_paths(needs.writable, (), writable=True)],
+        "paths": [*_paths(readable, needs.writable), *_paths(needs.writable, (), writable=True)],
         "binds": [[str(bind.source), bind.target, bind.writable] for bind in needs.binds],
         "stage": str(needs.stage) if needs.stage else None,
     }

@@ -79,7 +79,7 @@ def _conditions(pod: core.Pod, view: PodView, *, now: str) -> list[Condition]:
     ready = Condition(type="Ready", status="True") if all_ready else _false("Ready", *why)
     wanted = [
         Condition(type="PodScheduled", status="True"),
-        Condition(type="Initialized", status="True", reason="PodCompleted" if finished else ""),
+        Condition(type="Initialized", status="True", **({"reason": "PodCompleted"} if finished else {})),
         ready.model_copy(update={"type": "ContainersReady"}),
         ready,
     ]

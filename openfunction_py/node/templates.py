@@ -26,6 +26,7 @@ FOLDER = "t"
 IMPORT_SECONDS = 120.0
 FORK_SECONDS = 10.0
 EXIT_SECONDS = 2.0
+MAX_CODES = 4096
 FIRST_DIAL, LONGEST_DIAL = 0.005, 0.1
 
 logger = log.get("node.templates")
@@ -63,7 +64,8 @@ class Template:
     about: About
     link: channel.Channel
     forks: dict[str, asyncio.Future[int]] = field(default_factory=dict)
-    ends: dict[int, asyncio.Future[int]] = field(default_factory=dict)
+    abandoned: set[str] = field(default_factory=set)
+    ends: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
     codes: dict[int, int] = field(default_factory=dict)
     count: int = 0
 
@@ -80,21 +82,21 @@ class Template:
         except (ConnectionError, TimeoutError) as error:
             raise runtime.Refused("TemplateLost", "the template of this revision ended") from error
         finally:
+            if not answer.done() or answer.cancelled():
+                self.abandoned.add(request)  # nobody waits for it any more: when it comes, it goes
             self.forks.pop(request, None)
 
     async def exit_code(self, pid: int) -> int | None:
         """How a fork that has ended did so; None when the template cannot tell any more."""
         if pid in self.codes:
             return self.codes.pop(pid)
-        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        told: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.ends[pid] = told
         try:
             async with asyncio.timeout(EXIT_SECONDS):
                 return await told
-        except (TimeoutError, asyncio.CancelledError):
-            if told.cancelled() or not told.done():
-                return None
-            raise
+        except TimeoutError:
+            return None
         finally:
             self.ends.pop(pid, None)
 
@@ -111,23 +113,28 @@ class Template:
             for answer in self.forks.values():
                 _settle(answer, error=runtime.Refused("TemplateLost", "the template of this revision ended"))
             for told in self.ends.values():
-                told.cancel()
+                _settle(told, result=None)
             await self.link.close()
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         match message:
             case {"type": "forked", "id": str() as request, "pid": int() as pid}:
+                if request in self.abandoned:
+                    self.abandoned.discard(request)
+                    processes.kill(pid)
                 _settle(self.forks.get(request), result=pid)
             case {"type": "refused", "id": str() as request, "reason": reason, "message": text}:
                 _settle(self.forks.get(request), error=runtime.Refused(str(reason), str(text)))
             case {"type": "exited", "pid": int() as pid, "code": int() as code}:
                 if pid in self.ends:
                     _settle(self.ends[pid], result=code)
-                else:
+                elif len(self.codes) < MAX_CODES:
                     self.codes[pid] = code
 
 
-def _settle(answer: asyncio.Future[int] | None, *, result: int = 0, error: Exception | None = None) -> None:
+def _settle(
+    answer: asyncio.Future[Any] | None, *, result: int | None = None, error: Exception | None = None
+) -> None:
     if answer is None or answer.done():
         return
     if error is not None:
