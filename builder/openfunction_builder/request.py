@@ -1,6 +1,6 @@
-"""What to build, from where, and the folders the platform lends for it.
+"""What is to be built: image name, source, environment, and where images and caches are.
 
-It reads and writes the wire form; it looks at no file.
+A value; it is read from the pod's environment and checked, never acted on here.
 """
 
 from __future__ import annotations
@@ -8,131 +8,76 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from openfunction_builder import errors
-
-DEFAULT_TIMEOUT = 1800.0
-SOURCES = ("git", "bundle", "folder")
-
-
-@dataclass(frozen=True, slots=True)
-class Git:
-    """A repository and what to check out; an empty revision is its default branch."""
-
-    url: str
-    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the source comes from; exactly one field is set."""
+    """Where the source is; exactly one of git_url, bundle and folder is set."""
 
-    git: Git | None = None
+    git_url: str = ""
+    git_revision: str = ""
     bundle: str = ""
-    folder: Path | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """One build: the image's name, its source, the user's environment, the platform's folders, the time allowed."""
+    """One build; `layout` is the path of an OCI layout, `cache` of a folder that outlives builds."""
 
     image: str
     source: Source
-    layout: Path
-    cache: Path
     sub_path: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
-    timeout_seconds: float = DEFAULT_TIMEOUT
+    layout: str = ""
+    cache: str = ""
+    timeout_seconds: float = 0.0
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any] | str | bytes) -> BuildRequest:
-        """Read the wire form, a mapping or its JSON text.
+    def from_json(cls, value: str | Mapping[str, Any]) -> BuildRequest:
+        """Read a request.
 
         Raises:
-            InvalidRequest: naming the field that is missing or wrong.
+            ValueError: a part is missing or of the wrong type; the message names it.
         """
-        document = _document(value)
+        found = json.loads(value) if isinstance(value, str) else value
+        git = found.get("source", {}).get("git") or {}
+        source = Source(
+            git_url=git.get("url") or "",
+            git_revision=git.get("revision") or "",
+            bundle=found.get("source", {}).get("bundle") or "",
+            folder=found.get("source", {}).get("folder") or "",
+        )
+        if len([part for part in (source.git_url, source.bundle, source.folder) if part]) != 1:
+            raise ValueError("source: give exactly one of git, bundle and folder")
+        if not found.get("image"):
+            raise ValueError("image: the name of the image is missing")
         return cls(
-            image=_text(document, "image", required=True),
-            source=_source(document.get("source")),
-            layout=Path(_text(document, "layout", required=True)),
-            cache=Path(_text(document, "cache", required=True)),
-            sub_path=_text(document, "sub_path"),
-            env=_env(document.get("env") or {}),
-            timeout_seconds=_timeout(document.get("timeout_seconds")),
+            image=found["image"],
+            source=source,
+            sub_path=found.get("sub_path") or "",
+            env={str(key): str(value) for key, value in (found.get("env") or {}).items()},
+            layout=found.get("layout") or "",
+            cache=found.get("cache") or "",
+            timeout_seconds=float(found.get("timeout_seconds") or 0),
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The wire form."""
-        source: dict[str, Any] = {}
-        if self.source.git:
-            source["git"] = {"url": self.source.git.url, "revision": self.source.git.revision}
-        elif self.source.bundle:
-            source["bundle"] = self.source.bundle
+    def to_json(self) -> str:
+        """The request as JSON, as `from_json` reads it."""
+        if self.source.git_url:
+            source: dict[str, Any] = {
+                "git": {"url": self.source.git_url, "revision": self.source.git_revision}
+            }
         else:
-            source["folder"] = str(self.source.folder)
-        return {
-            "image": self.image,
-            "source": source,
-            "sub_path": self.sub_path,
-            "env": dict(self.env),
-            "layout": str(self.layout),
-            "cache": str(self.cache),
-            "timeout_seconds": self.timeout_seconds,
-        }
-
-
-def _document(value: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
-        return value
-    try:
-        document = json.loads(value)
-    except ValueError as error:
-        raise errors.InvalidRequest(f"the build request is no JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise errors.InvalidRequest("the build request is no JSON object")
-    return document
-
-
-def _text(document: Mapping[str, Any], name: str, *, required: bool = False) -> str:
-    value = document.get(name) or ""
-    if not isinstance(value, str) or (required and not value):
-        raise errors.InvalidRequest(f"the build request's field {name!r} is {value!r}; give a text")
-    return value
-
-
-def _source(value: object) -> Source:
-    given = [name for name in SOURCES if isinstance(value, Mapping) and value.get(name)]
-    if not isinstance(value, Mapping) or len(given) != 1:
-        raise errors.InvalidRequest(f"the build request's source needs exactly one of {', '.join(SOURCES)}")
-    if given == ["git"]:
-        git = value["git"]
-        if not isinstance(git, Mapping):
-            raise errors.InvalidRequest("the build request's field 'source.git' is no object")
-        return Source(git=Git(_text(git, "url", required=True), _text(git, "revision")))
-    if given == ["bundle"]:
-        return Source(bundle=_text(value, "bundle", required=True))
-    return Source(folder=Path(_text(value, "folder", required=True)))
-
-
-def _env(value: object) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(
-        isinstance(name, str) and isinstance(text, str) for name, text in value.items()
-    ):
-        raise errors.InvalidRequest("the build request's field 'env' maps names to texts")
-    wrong = [name for name in value if not name or set(name) & {"=", "/", "\0"} or name in {".", ".."}]
-    if wrong:
-        raise errors.InvalidRequest(f"the build request's env has {wrong[0]!r}, which names no variable")
-    return dict(value)
-
-
-def _timeout(value: object) -> float:
-    if value is None:
-        return DEFAULT_TIMEOUT
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise errors.InvalidRequest(
-            f"the build request's field 'timeout_seconds' is {value!r}; give a positive number"
+            source = {"bundle": self.source.bundle} if self.source.bundle else {"folder": self.source.folder}
+        return json.dumps(
+            {
+                "image": self.image,
+                "source": source,
+                "sub_path": self.sub_path,
+                "env": dict(sorted(self.env.items())),
+                "layout": self.layout,
+                "cache": self.cache,
+                "timeout_seconds": self.timeout_seconds,
+            }
         )
-    return float(value)

@@ -5,7 +5,7 @@ Never decides what an answer means for the client; the `Receiver` does. Never re
 
 import asyncio
 import socket
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import httptools
 
@@ -79,7 +79,7 @@ class Upstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # create_connection makes nothing else
+        transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
         self.transport = transport
 
     def usable(self) -> bool:

@@ -155,6 +155,8 @@ class Home:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.pki, self.tokens):
             folder.chmod(0o700)
+        for folder in (self.layers, self.unpacked):
+            folder.chmod(0o755)  # an instance of another user reads them through a mount of its own
         self._ensure_run()
 
     def _folders(self) -> tuple[Path, ...]:

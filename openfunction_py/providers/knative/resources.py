@@ -98,7 +98,7 @@ def _serving_container(
     return {
         **container,
         "name": container.get("name") or CONTAINER,
-        "ports": [{"name": "user-port", "protocol": "TCP", **ports[0], "containerPort": port}],
+        "ports": [{"protocol": "TCP", **ports[0], "name": "user-port", "containerPort": port}],
         "env": [*given, *added],
         "readinessProbe": container.get("readinessProbe")
         or {"tcpSocket": {"port": port}, "successThreshold": 1},
