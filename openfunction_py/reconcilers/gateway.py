@@ -5,13 +5,15 @@ It makes no listener; the Gateway API implementation, or the embedded gateway, d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from openfunction_py.api import gateways, meta
 from openfunction_py.api.gateways import Gateway, GatewayAddress, GatewayStatus
-from openfunction_py.api.meta import Condition
+from openfunction_py.api.meta import Condition, Object
 from openfunction_py.api.upstream.gatewayapi import HttpGateway
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status
-from openfunction_py.controller.types import Request, Result
+from openfunction_py.controller.types import Request, Result, request_of
 from openfunction_py.lib import clock
 
 MANAGER = "openfunction-gateway"
@@ -39,18 +41,22 @@ class Reconciler:
         return Result()
 
     def _behind(self, gateway: Gateway) -> HttpGateway | None:
-        spec, own = gateway.spec, gateway.metadata
-        if spec.gateway_ref is not None:
-            return self._upstream.get(spec.gateway_ref.namespace or own.namespace, spec.gateway_ref.name)
-        if spec.gateway_def is None:
-            return None
-        name = spec.gateway_def.name or own.name
-        return self._upstream.get(spec.gateway_def.namespace or own.namespace, name)
+        where = behind(gateway)
+        return self._upstream.get(where.namespace, where.name)
 
 
-def decide(gateway: Gateway, behind: HttpGateway | None, *, now: str) -> GatewayStatus:
+def behind(gateway: Gateway) -> Request:
+    """The Gateway API object that a Gateway adopts or stands for."""
+    spec, own = gateway.spec, gateway.metadata
+    if spec.gateway_ref is not None:
+        return Request(spec.gateway_ref.namespace or own.namespace, spec.gateway_ref.name)
+    made = spec.gateway_def
+    return Request((made.namespace if made else "") or own.namespace, (made.name if made else "") or own.name)
+
+
+def decide(gateway: Gateway, upstream: HttpGateway | None, *, now: str) -> GatewayStatus:
     """The status of a Gateway over the Gateway API object behind it."""
-    addresses = _addresses(gateway, behind)
+    addresses = _addresses(gateway, upstream)
     conditions = meta.set_condition(gateway.status.conditions, _ready(gateway, addresses), now=now)
     fields: dict[str, object] = {
         "conditions": conditions,
@@ -61,9 +67,9 @@ def decide(gateway: Gateway, behind: HttpGateway | None, *, now: str) -> Gateway
     return GatewayStatus.model_validate(fields)
 
 
-def _addresses(gateway: Gateway, behind: HttpGateway | None) -> list[GatewayAddress]:
+def _addresses(gateway: Gateway, upstream: HttpGateway | None) -> list[GatewayAddress]:
     """What the implementation reports; names below `localhost` are this machine's own (RFC 6761)."""
-    reported = [GatewayAddress(value=one.value) for one in behind.status.addresses] if behind else []
+    reported = [GatewayAddress(value=one.value) for one in upstream.status.addresses] if upstream else []
     if reported:
         return reported
     domain = gateway.spec.domain
@@ -93,4 +99,17 @@ def _condition(state: str, reason: str, message: str, generation: int) -> Condit
 
 def install(manager: managers.Manager) -> None:
     """Add the controller."""
-    manager.add("gateway", Reconciler(manager), watches=[managers.Watch(Gateway, managers.by_self)])
+    known = manager.lister(Gateway)
+
+    def of_upstream(obj: Object) -> Iterable[Request]:
+        """The Gateways that a Gateway API object stands behind."""
+        return (request_of(one) for one in known.list() if behind(one) == request_of(obj))
+
+    manager.add(
+        "gateway",
+        Reconciler(manager),
+        watches=[
+            managers.Watch(Gateway, managers.by_self),
+            managers.Watch(HttpGateway, of_upstream),
+        ],
+    )

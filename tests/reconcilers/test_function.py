@@ -120,6 +120,19 @@ async def test_a_failed_version_keeps_the_old_one_and_says_why() -> None:
     assert play.seen(there).addresses
 
 
+async def test_a_failed_version_is_no_verdict_on_a_change_that_is_still_being_built() -> None:
+    there = play.world()
+    await play.running(there)
+    there.put(play.hello(serving={"params": {"A": "1"}}))
+    await there.settle()
+    await play.revise(there, Condition(type="Ready", status="False", reason="CrashLoop", message="boom"))
+    there.put(play.hello(build=play.build(env={"FUNC_NAME": "other"})))
+    await there.settle()
+    ready = play.condition(there)
+    assert (ready.status, ready.reason) == ("Unknown", "Building")
+    assert ready.observed_generation == 3
+
+
 async def test_a_failed_build_of_a_change_leaves_the_old_version_alone() -> None:
     there = play.world()
     await play.running(there)

@@ -63,9 +63,11 @@ def _conditions(
     function: Function, building: build.Plan, serving: serve.Plan, routing: route.Plan
 ) -> list[Condition]:
     generation = function.metadata.generation
+    # Until there is a new image, a version that failed is no verdict on what is asked for now.
+    outdated = not building.settled and serving.status is not None and serving.status.state in states.BAD
     found = [
         _stage("BuildReady", building.status, generation),
-        _stage("ServingReady", serving.status, generation),
+        _stage("ServingReady", None if outdated else serving.status, generation),
     ]
     return [*found, routing.condition] if routing.condition else found
 
