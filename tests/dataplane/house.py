@@ -47,7 +47,7 @@ class House:
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(10):
-            while not true():
+            while not true():  # noqa: ASYNC110 # what is waited for has no event of its own
                 await asyncio.sleep(0.005)
 
 

@@ -81,11 +81,13 @@ async def test_a_client_that_leaves_while_held_counts_no_more() -> None:
 
 
 async def test_a_full_queue_answers_503_with_retry_after() -> None:
-    async with house.running(house.table(), Settings(queue_length=1, hold=0.3)) as here:
-        async with asyncio.TaskGroup() as tasks:
-            first = tasks.create_task(house.raw(here.port, house.get()))
-            await here.until(lambda: len(here.gateway.throttlers[KEY].waiting) == 1)
-            second = await house.raw(here.port, house.get())
+    async with (
+        house.running(house.table(), Settings(queue_length=1, hold=0.3)) as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        first = tasks.create_task(house.raw(here.port, house.get()))
+        await here.until(lambda: len(here.gateway.throttlers[KEY].waiting) == 1)
+        second = await house.raw(here.port, house.get())
     assert second.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in second
     assert b"x-ofn-reason: QueueFull" in second
@@ -127,11 +129,11 @@ async def test_a_connection_that_the_instance_closed_is_not_used_again() -> None
     async with (
         house.instance(house.answering(times=1)) as endpoint,
         house.running(house.table(endpoint)) as here,
+        aiohttp.ClientSession() as session,
     ):
-        async with aiohttp.ClientSession() as session:
-            for _ in range(50):
-                async with session.get(here.url) as answer:
-                    assert (answer.status, await answer.text()) == (200, "ok")
+        for _ in range(50):
+            async with session.get(here.url) as answer:
+                assert (answer.status, await answer.text()) == (200, "ok")
 
 
 async def test_kept_connections_are_used_again() -> None:
@@ -142,11 +144,14 @@ async def test_kept_connections_are_used_again() -> None:
         connections += 1
         await house.answering()(reader, writer)
 
-    async with house.instance(handler) as endpoint, house.running(house.table(endpoint)) as here:
-        async with aiohttp.ClientSession() as session:
-            for _ in range(20):
-                async with session.get(here.url) as answer:
-                    await answer.read()
+    async with (
+        house.instance(handler) as endpoint,
+        house.running(house.table(endpoint)) as here,
+        aiohttp.ClientSession() as session,
+    ):
+        for _ in range(20):
+            async with session.get(here.url) as answer:
+                await answer.read()
     assert connections == 1
 
 
@@ -188,11 +193,14 @@ async def test_an_instance_that_does_not_listen_is_passed_over_for_one_that_does
 async def test_a_request_to_a_dead_instance_waits_for_the_next_one() -> None:
     async with house.instance(house.answering()) as gone:
         pass
-    async with house.instance(house.answering()) as endpoint, house.running(house.table(gone)) as here:
-        async with asyncio.TaskGroup() as tasks:
-            call = tasks.create_task(house.raw(here.port, house.get()))
-            await here.until(lambda: here.gateway.counts.held == 1)
-            here.gateway.update(house.table(endpoint))
+    async with (
+        house.instance(house.answering()) as endpoint,
+        house.running(house.table(gone)) as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        call = tasks.create_task(house.raw(here.port, house.get()))
+        await here.until(lambda: here.gateway.counts.held == 1)
+        here.gateway.update(house.table(endpoint))
     assert call.result().startswith(b"HTTP/1.1 200")
 
 
@@ -204,21 +212,26 @@ async def test_a_slow_function_gets_504_after_its_timeout_and_the_next_request_i
         await reader.read()
 
     settings = Settings(answer_slack=0.1)
-    async with house.instance(handler) as endpoint:
-        async with house.running(house.table(endpoint, timeout=0.2), settings) as here:
-            slow = await house.raw(here.port, house.get("/slow"))
-            quick = await house.raw(here.port, house.get("/"))
+    async with (
+        house.instance(handler) as endpoint,
+        house.running(house.table(endpoint, timeout=0.2), settings) as here,
+    ):
+        slow = await house.raw(here.port, house.get("/slow"))
+        quick = await house.raw(here.port, house.get("/"))
     assert slow.startswith(b"HTTP/1.1 504 ")
     assert quick.startswith(b"HTTP/1.1 204 ")
 
 
 async def test_waiting_requests_of_a_vanished_revision_find_the_next_one() -> None:
     later = RevisionKey("default", "hello-00002")
-    async with house.instance(house.answering()) as endpoint, house.running(house.table()) as here:
-        async with asyncio.TaskGroup() as tasks:
-            call = tasks.create_task(house.raw(here.port, house.get()))
-            await here.until(lambda: len(here.gateway.throttlers[KEY].waiting) == 1)
-            here.gateway.update(house.table(endpoint, key=later))
+    async with (
+        house.instance(house.answering()) as endpoint,
+        house.running(house.table()) as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        call = tasks.create_task(house.raw(here.port, house.get()))
+        await here.until(lambda: len(here.gateway.throttlers[KEY].waiting) == 1)
+        here.gateway.update(house.table(endpoint, key=later))
     assert call.result().startswith(b"HTTP/1.1 200")
 
 
@@ -226,9 +239,9 @@ async def test_the_status_is_told_on_loopback() -> None:
     async with (
         house.running(house.table(Endpoint("127.0.0.1", 1))) as here,
         aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{here.port}/-/ofn/status") as answer,
     ):
-        async with session.get(f"http://127.0.0.1:{here.port}/-/ofn/status") as answer:
-            told = await answer.json()
+        told = await answer.json()
     assert told["synced"]
     assert told["revisions"] == {
         "default/hello-00001": {"endpoints": ["127.0.0.1:1"], "inFlight": 0, "waiting": 0}
@@ -243,11 +256,14 @@ async def test_draining_lets_a_request_end_and_closes_its_connection() -> None:
         await go.wait()
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 
-    async with house.instance(handler) as endpoint, asyncio.TaskGroup() as tasks:
-        async with house.running(house.table(endpoint), Settings(drain=5)) as here:
-            call = tasks.create_task(house.raw(here.port, house.get(close=False)))
-            await here.until(lambda: here.gateway.throttlers[KEY].instances[endpoint].in_flight == 1)
-            tasks.create_task(set_soon(go))
+    async with (
+        house.instance(handler) as endpoint,
+        asyncio.TaskGroup() as tasks,
+        house.running(house.table(endpoint), Settings(drain=5)) as here,
+    ):
+        call = tasks.create_task(house.raw(here.port, house.get(close=False)))
+        await here.until(lambda: here.gateway.throttlers[KEY].instances[endpoint].in_flight == 1)
+        tasks.create_task(set_soon(go))
     assert call.result().endswith(b"ok")
     assert b"connection: close" in call.result()
 
