@@ -20,14 +20,14 @@ VARIABLE = "OFN_BUILD_REQUEST"
 def complete(
     env: Mapping[str, str], home: Home, environ: Mapping[str, str], *, binds: Sequence[Bind]
 ) -> dict[str, str]:
-    """The environment with layout, cache and folder sources filled in; raises images.NotRunnable."""
+    """The environment with layout, cache and folder sources filled in; raises images.NotRunnableError."""
     if VARIABLE not in env:
         return dict(env)
     try:
         request = json.loads(env[VARIABLE])
         source = dict(request.get("source") or {})
     except (ValueError, AttributeError, TypeError) as error:
-        raise images.NotRunnable(
+        raise images.NotRunnableError(
             "InvalidBuildRequest", f"the variable {VARIABLE} holds no build request: {error}"
         ) from error
     if source.get("folder"):

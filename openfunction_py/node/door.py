@@ -13,7 +13,7 @@ from pathlib import Path
 
 from openfunction_py.node import doors, logs
 from openfunction_py.wire import channel, messages
-from openfunction_py.wire.messages import Hello, Load, LogsRequest, ProcessInfo, Processes
+from openfunction_py.wire.messages import Hello, Load, LogsRequest, Processes, ProcessInfo
 
 Inventory = Callable[[str], list[ProcessInfo]]
 
@@ -66,5 +66,5 @@ class Door:
                     if link.closed:
                         return
             await link.send(messages.end())
-        except logs.Missing as error:
+        except logs.MissingLogError as error:
             await link.send(messages.end(str(error), reason="NotFound"))

@@ -24,16 +24,21 @@ Converse = Callable[[channel.Channel, socket.socket], Awaitable[None]]
 async def serve(path: Path, converse: Converse, *, mode: int) -> None:
     """Listen at `path`, replacing what an earlier node left there, until cancelled."""
     loop = asyncio.get_running_loop()
-    path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(path))
-        path.chmod(mode)
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
+    with _listen(path, mode) as listener:
         async with asyncio.TaskGroup() as group:
             while True:
                 connection, _ = await loop.sock_accept(listener)
                 group.create_task(_hold(connection, converse))
+
+
+def _listen(path: Path, mode: int) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.setblocking(False)  # noqa: FBT003 - the socket module's signature
+    listener.bind(str(path))
+    path.chmod(mode)
+    listener.listen(BACKLOG)
+    return listener
 
 
 async def _hold(connection: socket.socket, converse: Converse) -> None:
@@ -43,7 +48,7 @@ async def _hold(connection: socket.socket, converse: Converse) -> None:
         await converse(link, connection)
     except (control.FrameError, messages.MessageError, TimeoutError, ConnectionError) as error:
         logger.info("a conversation ended early", error=str(error) or type(error).__name__)
-    except Exception:  # noqa: BLE001 - one visitor must not close the door for the others
+    except Exception:
         logger.exception("a conversation failed")
     finally:
         await link.close()

@@ -73,7 +73,7 @@ class Resolved:
 
 
 async def resolve(container: core.Container, pod: core.Pod, *, address: str, sources: Sources) -> Resolved:
-    """The variables a container asks for; raises images.NotRunnable when a source is missing."""
+    """The variables a container asks for; raises images.NotRunnableError when a source is missing."""
     values: dict[str, str] = {}
     own: set[str] = set()
     for group in container.env_from:
@@ -110,7 +110,7 @@ async def _from_group(group: core.EnvFromSource, sources: Sources) -> dict[str, 
 async def _from_key(name: str, source: core.EnvVarSource, sources: Sources) -> dict[str, str]:
     selector = source.secret_key_ref or source.config_map_key_ref
     if selector is None:
-        raise images.NotRunnable(
+        raise images.NotRunnableError(
             "CreateContainerConfigError",
             f"the variable {name} takes its value from a source this node does not know; use value, fieldRef, "
             f"secretKeyRef or configMapKeyRef",
@@ -124,22 +124,22 @@ async def _from_key(name: str, source: core.EnvVarSource, sources: Sources) -> d
         return {name: found[selector.key].decode(errors="replace")}
     if selector.optional:
         return {}
-    raise images.NotRunnable(
+    raise images.NotRunnableError(
         "CreateContainerConfigError",
         f"the {kind} {selector.name} in {sources.namespace} has no key {selector.key}; add it",
     )
 
 
-def missing(kind: str, name: str, namespace: str) -> images.NotRunnable:
+def missing(kind: str, name: str, namespace: str) -> images.NotRunnableError:
     """What to say of a Secret or ConfigMap that does not exist."""
-    return images.NotRunnable(
+    return images.NotRunnableError(
         "CreateContainerConfigError",
         f"the {kind} {name} does not exist in the namespace {namespace}; create it",
     )
 
 
 def field_value(path: str, pod: core.Pod, *, address: str) -> str:
-    """A field of the Pod as text; raises images.NotRunnable for one that is not offered to variables."""
+    """A field of the Pod as text; raises images.NotRunnableError for one that is not offered to variables."""
     simple = {
         "metadata.name": pod.metadata.name,
         "metadata.namespace": pod.metadata.namespace,
@@ -156,7 +156,9 @@ def field_value(path: str, pod: core.Pod, *, address: str) -> str:
     if (match := _LABEL_FIELD.fullmatch(path)) is not None:
         chosen = pod.metadata.labels if match[1] == "labels" else pod.metadata.annotations
         return chosen.get(match[2], "")
-    raise images.NotRunnable("CreateContainerConfigError", f"the field {path} cannot be given to a variable")
+    raise images.NotRunnableError(
+        "CreateContainerConfigError", f"the field {path} cannot be given to a variable"
+    )
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ DIGEST_MARK = "@sha256:"
 MAX_KNOWN = 512
 
 
-class NotRunnable(Exception):
+class NotRunnableError(Exception):
     """A container cannot run on this node; `reason` becomes its waiting reason and the text says what would help."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -52,7 +52,7 @@ class Images:
         self._known: dict[str, Runnable] = {}
 
     async def resolve(self, image: str) -> Runnable:
-        """What runs for this image; raises NotRunnable."""
+        """What runs for this image; raises NotRunnableError."""
         program = programs.find(image)
         if program is not None:
             env = program.env(self._home)
@@ -74,7 +74,7 @@ def _unpacked(image: str, home: Home) -> Runnable:
     try:
         digest = layout.resolve(image)
         if digest is None:
-            raise NotRunnable(
+            raise NotRunnableError(
                 "ImageNotRunnable",
                 f"the image {image} is neither a program of this platform nor in its image store, and this node pulls "
                 f"none; let a Function's build make it, or run it on a cluster",
@@ -83,12 +83,12 @@ def _unpacked(image: str, home: Home) -> Runnable:
         _check_interpreter(image, unpacked.python_abi)
         return _runnable(unpacked, unpacked.process(), home)
     except launch.LaunchError as error:
-        raise NotRunnable(error.reason, f"the image {image} cannot run here: {error}") from error
+        raise NotRunnableError(error.reason, f"the image {image} cannot run here: {error}") from error
 
 
 def _check_interpreter(image: str, wanted: str) -> None:
     if wanted and wanted != abi.current():
-        raise NotRunnable(
+        raise NotRunnableError(
             "InterpreterMissing",
             f"the image {image} needs the interpreter {wanted} and this node has {abi.current()}; build it again here, "
             f"or start the platform with that Python",

@@ -24,7 +24,7 @@ EXIT_DESCRIPTOR = 9
 SHIM = 'trap : TERM INT HUP; "$@" 9>&-; code=$?; echo $code >&9; exit $code'
 
 
-class Refused(Exception):
+class StepError(Exception):
     """The system did not allow a step; the text names it."""
 
 
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     try:
         confine(spec)
         become(spec)
-    except (OSError, Refused, ValueError) as error:
+    except (OSError, StepError, ValueError) as error:
         os.write(2, f"openfunction: StartFailed: {spec['argv'][0]} cannot be started: {error}\n".encode())
         if spec.get("exit"):
             os.write(EXIT_DESCRIPTOR, f"{FAILED}\n".encode())
@@ -64,7 +64,7 @@ def become(spec: dict[str, Any]) -> NoReturn:
     os.close(null)
     os.chdir(spec["cwd"])
     argv = ["/bin/sh", "-c", SHIM, "sh", *spec["argv"]] if spec.get("exit") else spec["argv"]
-    os.execve(argv[0], argv, spec["env"])
+    os.execve(argv[0], argv, spec["env"])  # noqa: S606 - becoming the program is what this is for
 
 
 def limit(name: str, value: int) -> None:
@@ -118,7 +118,7 @@ class Mounts:
         mount("none", "/", flags=MS_REC | MS_PRIVATE)
 
     def _bind(self, source: int, target: str, *, writable: bool) -> None:
-        if not os.path.lexists(target):  # noqa: PTH110 - pathlib doubles the start time of this script
+        if not os.path.lexists(target):
             parent = existing_ancestor(target)
             if parent == "/":
                 self._new_root()
@@ -129,7 +129,7 @@ class Mounts:
     def _new_root(self) -> None:
         stage = self._spec.get("stage")
         if not stage:
-            raise Refused("no folder was given for a new root")
+            raise StepError("no folder was given for a new root")
         entries = held("/")
         mount("tmpfs", stage, kind="tmpfs", flags=MS_NOSUID | MS_NODEV, data="mode=0755,size=1m")
         fill(stage, entries)
@@ -172,7 +172,7 @@ def below(path: str, root: str) -> bool:
 def place(source: int, target: str, *, writable: bool) -> None:
     """Show an opened file or folder at `target`, which is made if it is missing."""
     is_folder = stat.S_ISDIR(os.fstat(source).st_mode)
-    if not os.path.lexists(target):  # noqa: PTH110 - pathlib doubles the start time of this script
+    if not os.path.lexists(target):
         os.makedirs(target if is_folder else target.rpartition("/")[0], mode=0o755, exist_ok=True)  # noqa: PTH103
         if not is_folder:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
@@ -200,7 +200,7 @@ def held(folder: str) -> list[tuple[str, int, str]]:
         (
             entry.name,
             os.open(entry.path, os.O_PATH | os.O_NOFOLLOW),
-            os.readlink(entry.path) if entry.is_symlink() else "",
+            os.readlink(entry.path) if entry.is_symlink() else "",  # noqa: PTH115 - as above
         )
         for entry in os.scandir(folder)
     ]
@@ -211,14 +211,14 @@ def fill(folder: str, entries: Sequence[tuple[str, int, str]]) -> None:
     for name, descriptor, link in entries:
         target = f"{folder}/{name}"
         if link:
-            os.symlink(link, target)
+            os.symlink(link, target)  # noqa: PTH211 - as above
         else:
             place(descriptor, target, writable=True)
         os.close(descriptor)
 
 
 def mount(source: str, target: str, *, kind: str = "none", flags: int = 0, data: str = "") -> None:
-    """mount(2); raises Refused with what was tried."""
+    """mount(2); raises StepError with what was tried."""
     check(
         f"mounting {target}",
         libc().mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode()),
@@ -226,9 +226,9 @@ def mount(source: str, target: str, *, kind: str = "none", flags: int = 0, data:
 
 
 def check(step: str, result: int) -> None:
-    """Raise Refused when a call of the C library failed."""
+    """Raise StepError when a call of the C library failed."""
     if result != 0:
-        raise Refused(f"{step}: {os.strerror(ctypes.get_errno())}")
+        raise StepError(f"{step}: {os.strerror(ctypes.get_errno())}")
 
 
 def libc() -> ctypes.CDLL:

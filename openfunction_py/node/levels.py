@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from openfunction_py.lib import log
-from openfunction_py.node import process_runtime, processes, sandbox, spawn
+from openfunction_py.node import files, process_runtime, processes, sandbox, spawn
 from openfunction_py.node.sandbox import Bind, Level, Needs
 
 TRY_SECONDS = 10.0
@@ -18,8 +18,7 @@ logger = log.get("node.levels")
 
 async def strictest(scratch: Path) -> Level:
     """The strictest level that works; `scratch` is a folder of the node's for the attempts."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    (scratch / "stage").mkdir(exist_ok=True)
+    files.open_folder(scratch / "stage")
     for level in sandbox.levels():
         if await _works(level, scratch):
             return level

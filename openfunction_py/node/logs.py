@@ -22,7 +22,7 @@ KEEP_RUNS = 5
 KEEP_BYTES = 256 << 20
 
 
-class Missing(Exception):
+class MissingLogError(Exception):
     """There is no such log; the text says which there are."""
 
 
@@ -76,7 +76,7 @@ class Shelf:
         self._changed = asyncio.Event()
 
     async def read(self, request: LogsRequest) -> AsyncGenerator[bytes, None]:
-        """The text of a log; raises Missing."""
+        """The text of a log; raises MissingLogError."""
         path = self._find(request)
         with path.open("rb") as file:
             file.seek(_start(file.fileno(), request.tail))
@@ -95,18 +95,20 @@ class Shelf:
             (self._root / request.namespace).glob(f"{request.pod}_*"), key=lambda one: one.stat().st_mtime_ns
         )
         if not folders:
-            raise Missing(f"this node has no log of a Pod {request.pod} in the namespace {request.namespace}")
+            raise MissingLogError(
+                f"this node has no log of a Pod {request.pod} in the namespace {request.namespace}"
+            )
         runs = _runs(folders[-1])
         names = sorted(runs)
         container = request.container or (names[0] if len(names) == 1 else "")
         if container not in runs:
             have = ", ".join(names) or "none yet"
-            raise Missing(
+            raise MissingLogError(
                 f"the Pod {request.pod} has no log of the container {container or '(not named)'}; it has: {have}"
             )
         numbers = sorted(runs[container])
         if request.previous and len(numbers) < 2:
-            raise Missing(f"the container {container} of the Pod {request.pod} has run once only")
+            raise MissingLogError(f"the container {container} of the Pod {request.pod} has run once only")
         return runs[container][numbers[-2 if request.previous else -1]]
 
     def prune(self) -> None:

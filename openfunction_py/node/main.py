@@ -13,8 +13,21 @@ from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
 from openfunction_py.lib.home import Home
 from openfunction_py.node import (
-    addresses, files, following, housekeeping, images, instances, inventory, levels, logs, myself, parts, pods,
-    process_runtime, templates, zygote,
+    addresses,
+    files,
+    following,
+    housekeeping,
+    images,
+    instances,
+    inventory,
+    levels,
+    logs,
+    myself,
+    parts,
+    pods,
+    process_runtime,
+    templates,
+    zygote,
 )  # fmt: skip
 from openfunction_py.node import door as doors
 from openfunction_py.node.parts import Parts, Settings

@@ -73,7 +73,7 @@ class Pods:
             try:
                 await one.run()
                 break
-            except Exception:  # noqa: BLE001 - one Pod's failure must not end the others
+            except Exception:
                 logger.exception("a Pod's worker failed and starts again", pod=one.pod.metadata.name, uid=uid)
                 await asyncio.sleep(self._parts.settings.retry_pause)
         self._workers.pop(uid, None)
@@ -82,10 +82,9 @@ class Pods:
 async def end_orphans(folder: Path, present: Iterable[str]) -> None:
     """End what is left of Pods that were removed while no node ran."""
     keep = set(present)
-    for path in list(folder.iterdir()):
+    for path, record in records.load_all(folder):
         if path.name in keep:
             continue
-        record = records.load(path)
         if record is not None:
             logger.info("an instance of a removed Pod is ended", pod=record.name, uid=record.uid)
             await end_all(_identities([record]), seconds=0)
@@ -95,7 +94,7 @@ async def end_orphans(folder: Path, present: Iterable[str]) -> None:
 
 async def end_recorded(folder: Path, *, seconds: float) -> None:
     """End every instance this folder knows of; for a node that is asked to stop."""
-    found = [record for path in folder.iterdir() if (record := records.load(path)) is not None]
+    found = [record for _, record in records.load_all(folder) if record is not None]
     await end_all(_identities(found), seconds=seconds)
 
 

@@ -55,8 +55,7 @@ def target(probe: core.Probe, container: core.Container, *, address: str, port: 
 
 def _port(port: int | str, container: core.Container, *, default: int) -> int:
     if isinstance(port, str) and not port.isdigit():
-        named = next((one.container_port for one in container.ports if one.name == port), default)
-        return named
+        return next((one.container_port for one in container.ports if one.name == port), default)
     return int(port) or default
 
 

@@ -18,7 +18,7 @@ class ProcessRuntime:
     """Starts instances through the launcher."""
 
     async def start(self, spec: InstanceSpec) -> Instance:
-        """Start a fresh process; raises Refused when the machine cannot start any."""
+        """Start a fresh process; raises RefusedError when the machine cannot start any."""
         launch = spawn.Launch(
             argv=spec.argv,
             env=spec.env,
@@ -30,7 +30,7 @@ class ProcessRuntime:
         try:
             identity = spawn.start(launch)
         except OSError as error:
-            raise runtime.Refused(
+            raise runtime.RefusedError(
                 "StartFailed", f"this machine cannot start a process now: {error}"
             ) from error
         return self.adopt(identity, spec_exits=spec.exits, template="")

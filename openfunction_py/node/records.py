@@ -85,6 +85,11 @@ def load(folder: Path) -> PodRecord | None:
         return None
 
 
+def load_all(pods: Path) -> list[tuple[Path, PodRecord | None]]:
+    """Every Pod's folder and the record in it."""
+    return [(folder, load(folder)) for folder in pods.iterdir()]
+
+
 def _container(value: Mapping[str, Any]) -> ContainerRecord:
     plain = {name: value[name] for name in ContainerRecord.__dataclass_fields__ if name in value}
     plain["identity"] = Identity.from_record(value["identity"]) if value.get("identity") else None

@@ -14,7 +14,16 @@ from openfunction_py.api.upstream import core
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.node import (
-    endings, environment, health, images, processes, restarts, runtime, sandbox, specs, volumes,
+    endings,
+    environment,
+    health,
+    images,
+    processes,
+    restarts,
+    runtime,
+    sandbox,
+    specs,
+    volumes,
 )  # fmt: skip
 from openfunction_py.node.instances import Measured
 from openfunction_py.node.logs import Run
@@ -53,7 +62,7 @@ class Runner:
         self._instance: Instance | None = None
         self._waiting = ("ContainerCreating", "")
         self._problems = 0
-        self._leaving = False
+        self._leaving = asyncio.Event()
         self._prepared = False
 
     def view(self) -> ContainerView:
@@ -64,23 +73,23 @@ class Runner:
             image=self.container.image,
             record=self.record,
             running=running,
-            ready=running and self.record.ready and not self._leaving,
+            ready=running and self.record.ready and not self._leaving.is_set(),
             waiting=self._waiting,
         )
 
     async def run(self) -> None:
         """Until the container is done; cancelling leaves a running instance as it is."""
         self._instance = self._adopted()
-        while not self.record.done and not self._leaving:
+        while not self.record.done and not self._leaving.is_set():
             if self._instance is None and not self.record.identity:
                 try:
                     await self._start()
-                except images.NotRunnable as problem:
+                except images.NotRunnableError as problem:
                     await self._wait_out(problem)
                     continue
                 except errors.ApiError as error:
                     await self._wait_out(
-                        images.NotRunnable("ConfigNotReadable", f"what it needs cannot be read: {error}")
+                        images.NotRunnableError("ConfigNotReadable", f"what it needs cannot be read: {error}")
                     )
                     continue
             await self._serve()
@@ -140,15 +149,15 @@ class Runner:
         if not why:
             try:
                 instance = await self._parts.zygote.start(spec)
-            except runtime.Refused as refusal:
+            except runtime.RefusedError as refusal:
                 why = f"{refusal.reason}: {refusal}"
             else:
                 self.record = replace(self.record, why="the instance is a fork of its revision's template")
                 return instance
         try:
             instance = await self._parts.process.start(spec)
-        except runtime.Refused as refusal:
-            raise images.NotRunnable(refusal.reason, str(refusal)) from refusal
+        except runtime.RefusedError as refusal:
+            raise images.NotRunnableError(refusal.reason, str(refusal)) from refusal
         self.record = replace(self.record, why=why)
         return instance
 
@@ -198,7 +207,9 @@ class Runner:
         self._parts.shelf.finish(run)
         reason, message = endings.explain(self.container, run, code)
         ended = Ended(endings.exit_code(code), reason, message, self.record.started_at, self._now())
-        again = restarts.restarts(self._pod.spec.restart_policy, ended.exit_code) and not self._leaving
+        again = (
+            restarts.restarts(self._pod.spec.restart_policy, ended.exit_code) and not self._leaving.is_set()
+        )
         self._instance = None
         self._keep(
             identity=None,
@@ -217,7 +228,7 @@ class Runner:
         return 1 if long else self.record.failures + 1
 
     async def _pause(self) -> None:
-        if self.record.done or self._leaving:
+        if self.record.done or self._leaving.is_set():
             return
         delay = self._parts.settings.back_off.delay(self.record.failures)
         self._parts.shelf.drop_old_runs(self._run().log.parent, self.container.name)
@@ -229,13 +240,18 @@ class Runner:
                 f"back-off {delay:g}s restarting failed container={self.container.name}{said}",
             )
             self._changed(True)  # noqa: FBT003 - a callback's one value
-            await asyncio.sleep(delay)
+            await self._rest(delay)
 
-    async def _wait_out(self, problem: images.NotRunnable) -> None:
+    async def _wait_out(self, problem: images.NotRunnableError) -> None:
         self._problems += 1
         self._waiting = (problem.reason, str(problem))
         self._changed(True)  # noqa: FBT003 - a callback's one value
-        await asyncio.sleep(self._parts.settings.pull_back_off.delay(self._problems + 1))
+        await self._rest(self._parts.settings.pull_back_off.delay(self._problems + 1))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but not when the Pod leaves."""
+        async with processes.deadline(seconds):
+            await self._leaving.wait()
 
     def _keep(self, **changes: object) -> None:
         self.record = replace(self.record, **changes)  # type: ignore[arg-type]  # names are the record's own
@@ -254,7 +270,8 @@ class Runner:
 
     async def stop(self, *, grace: float) -> None:
         """Drain order: let gateways see it leave, let it finish what is under way, then end what is left."""
-        was_ready, self._leaving = self.record.ready, True
+        was_ready = self.record.ready
+        self._leaving.set()
         instance = self._instance or self._adopted()
         if instance is None:
             return

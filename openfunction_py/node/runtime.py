@@ -17,7 +17,7 @@ from openfunction_py.node.processes import Identity
 KILLED = 128 + signal.SIGKILL
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A runtime cannot start this instance; `reason` is stable and the text says why."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -28,7 +28,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TemplateSpec:
-    """What a revision template is made from: the code it imports, the environment it imports it with, its trust domain."""
+    """What a revision template is made from: the code it imports, with which environment, in which trust domain."""
 
     key: str
     namespace: str
@@ -78,7 +78,7 @@ class InstanceRuntime(Protocol):
     """Starts instances, finds those of an earlier node again, and stops them."""
 
     async def start(self, spec: InstanceSpec) -> Instance:
-        """Start an instance; raises Refused."""
+        """Start an instance; raises RefusedError."""
         ...
 
     def adopt(self, identity: Identity, *, spec_exits: Path, template: str) -> Instance:

@@ -46,7 +46,7 @@ def make_status(pod: core.Pod, view: PodView, *, now: str) -> core.PodStatus:
     """The whole status."""
     reason, message = view.failed or ("", "")
     return core.PodStatus(
-        phase=phase(pod.spec.restart_policy, view),
+        phase=phase(view),
         reason=reason,
         message=message,
         conditions=_conditions(pod, view, now=now),
@@ -60,7 +60,7 @@ def make_status(pod: core.Pod, view: PodView, *, now: str) -> core.PodStatus:
     )
 
 
-def phase(policy: str, view: PodView) -> str:
+def phase(view: PodView) -> str:
     """Pending, Running, Succeeded or Failed, by the kubelet's rules (pkg/kubelet getPhase)."""
     if view.failed:
         return "Failed"
@@ -72,7 +72,7 @@ def phase(policy: str, view: PodView) -> str:
 
 
 def _conditions(pod: core.Pod, view: PodView, *, now: str) -> list[Condition]:
-    finished = phase(pod.spec.restart_policy, view) in {"Succeeded", "Failed"}
+    finished = phase(view) in {"Succeeded", "Failed"}
     unready = [one.name for one in view.containers if not one.ready]
     all_ready = not unready and not finished and pod.metadata.deletion_timestamp is None
     why = ("PodCompleted", "") if finished else _why_not_ready(view, unready)

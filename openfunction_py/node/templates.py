@@ -70,7 +70,7 @@ class Template:
     count: int = 0
 
     async def fork(self, spec: control.ForkSpec) -> int:
-        """The pid of a new fork; raises runtime.Refused."""
+        """The pid of a new fork; raises runtime.RefusedError."""
         self.count += 1
         request = f"{spec.instance}/{self.count}"
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -80,7 +80,7 @@ class Template:
             async with asyncio.timeout(FORK_SECONDS):
                 return await answer
         except (ConnectionError, TimeoutError) as error:
-            raise runtime.Refused("TemplateLost", "the template of this revision ended") from error
+            raise runtime.RefusedError("TemplateLost", "the template of this revision ended") from error
         finally:
             if not answer.done() or answer.cancelled():
                 self.abandoned.add(request)  # nobody waits for it any more: when it comes, it goes
@@ -111,7 +111,9 @@ class Template:
             )
         finally:
             for answer in self.forks.values():
-                _settle(answer, error=runtime.Refused("TemplateLost", "the template of this revision ended"))
+                _settle(
+                    answer, error=runtime.RefusedError("TemplateLost", "the template of this revision ended")
+                )
             for told in self.ends.values():
                 _settle(told, result=None)
             await self.link.close()
@@ -124,7 +126,7 @@ class Template:
                     processes.kill(pid)
                 _settle(self.forks.get(request), result=pid)
             case {"type": "refused", "id": str() as request, "reason": reason, "message": text}:
-                _settle(self.forks.get(request), error=runtime.Refused(str(reason), str(text)))
+                _settle(self.forks.get(request), error=runtime.RefusedError(str(reason), str(text)))
             case {"type": "exited", "pid": int() as pid, "code": int() as code}:
                 if pid in self.ends:
                     _settle(self.ends[pid], result=code)
@@ -152,7 +154,7 @@ class Templates:
         self._group = group
         self._ready: dict[str, Template] = {}
         self._starting: dict[str, asyncio.Lock] = {}
-        self._refused: dict[str, runtime.Refused] = {}
+        self._refused: dict[str, runtime.RefusedError] = {}
 
     def list(self) -> list[About]:
         """The templates that are ready."""
@@ -163,7 +165,7 @@ class Templates:
         return self._ready.get(key)
 
     async def ensure(self, spec: TemplateSpec) -> Template:
-        """The template of this spec, started if there is none; raises runtime.Refused, at once if known before."""
+        """The template of this spec, started if there is none; raises runtime.RefusedError, at once if known before."""
         async with self._starting.setdefault(spec.key, asyncio.Lock()):
             if spec.key in self._refused:
                 raise self._refused[spec.key]
@@ -172,7 +174,7 @@ class Templates:
                 return found
             try:
                 return await self._start(spec)
-            except runtime.Refused as refusal:
+            except runtime.RefusedError as refusal:
                 if refusal.reason == "NotForkSafe":
                     self._refused[spec.key] = refusal
                 raise
@@ -195,7 +197,7 @@ class Templates:
         try:
             about = About(spec.key, spec.namespace, spec.revision, spawn.start(launch))
         except OSError as error:
-            raise runtime.Refused("StartFailed", f"no template could be started: {error}") from error
+            raise runtime.RefusedError("StartFailed", f"no template could be started: {error}") from error
         files.write_json(self._home.templates / f"{spec.key}.json", about.to_record())
         try:
             return await self._meet(about, seconds=IMPORT_SECONDS)
@@ -204,7 +206,7 @@ class Templates:
             raise
 
     async def _meet(self, about: About, *, seconds: float) -> Template:
-        """Dial a template until it answers, and believe what it says of itself; raises runtime.Refused."""
+        """Dial a template until it answers, and believe what it says of itself; raises runtime.RefusedError."""
         link = await self._dial(about, seconds=seconds)
         try:
             async with asyncio.timeout(seconds):
@@ -214,7 +216,7 @@ class Templates:
         if ready.get("type") != "ready" or not ready.get("fork_safe"):
             await link.close()
             reason = "NotForkSafe" if ready else "TemplateFailed"
-            raise runtime.Refused(reason, str(ready.get("reason") or "the template did not answer"))
+            raise runtime.RefusedError(reason, str(ready.get("reason") or "the template did not answer"))
         template = Template(about, link)
         self._ready[about.key] = template
         self._group.create_task(self._attend(template))
@@ -229,9 +231,9 @@ class Templates:
             with contextlib.suppress(OSError):
                 return await channel.connect(path)
             if not processes.is_alive(about.identity):
-                raise runtime.Refused("TemplateFailed", self._last_words(about.key))
+                raise runtime.RefusedError("TemplateFailed", self._last_words(about.key))
             if asyncio.get_running_loop().time() > over:
-                raise runtime.Refused(
+                raise runtime.RefusedError(
                     "TemplateFailed", f"the function's import takes longer than {seconds:g} s"
                 )
             await asyncio.sleep(pause)
@@ -288,7 +290,7 @@ class Templates:
                 continue
             try:
                 await self._meet(about, seconds=EXIT_SECONDS)
-            except runtime.Refused as refusal:
+            except runtime.RefusedError as refusal:
                 logger.info("a template is not adopted", revision=about.revision, reason=refusal.reason)
                 await self._end(about)
 

@@ -18,7 +18,7 @@ DEFAULT_MODE = 0o644
 
 
 async def prepare(pod: core.Pod, folder: Path, *, sources: Sources, level: Level) -> None:
-    """Write every volume of the Pod below `folder`; raises images.NotRunnable."""
+    """Write every volume of the Pod below `folder`; raises images.NotRunnableError."""
     for volume in pod.spec.volumes:
         target = folder / volume.name
         if volume.empty_dir is not None:
@@ -49,7 +49,7 @@ async def _content(
         if found is None and not secret.optional:
             raise environment.missing("Secret", secret.secret_name, sources.namespace)
         return found or {}, secret.items, secret.default_mode or DEFAULT_MODE
-    raise images.NotRunnable(
+    raise images.NotRunnableError(
         "VolumeNotSupported",
         f"the volume {volume.name} is of a kind this node cannot provide; use configMap, secret or emptyDir",
     )
@@ -62,7 +62,7 @@ def _files(
         return {key: (value, None) for key, value in found.items()}
     lacking = [item.key for item in items if item.key not in found]
     if lacking:
-        raise images.NotRunnable(
+        raise images.NotRunnableError(
             "CreateContainerConfigError",
             f"the volume {volume} asks for the keys {lacking}, which are not there",
         )
@@ -74,7 +74,7 @@ def _fill(target: Path, content: Mapping[str, tuple[bytes, int | None]], *, mode
     for name, (value, own_mode) in content.items():
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
-            raise images.NotRunnable("CreateContainerConfigError", f"the path {name} leaves its volume")
+            raise images.NotRunnableError("CreateContainerConfigError", f"the path {name} leaves its volume")
         path = target / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -35,6 +35,7 @@ class Worker:
         self._pod = pod
         self._leaving = asyncio.Event()
         self._gone = False
+        self._expired: tuple[str, str] | None = None
         self._folder = parts.home.pods / pod.metadata.uid
         self._record = records.load(self._folder) or self._fresh()
         self._runners: list[Runner] = []
@@ -116,20 +117,29 @@ class Worker:
         """All containers until each is done, or until the Pod's deadline."""
         if self._record.failed is not None:
             return
-        try:
-            async with asyncio.timeout(self._seconds_left()), asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
+            deadline = group.create_task(self._end_at_deadline())
+            async with asyncio.TaskGroup() as containers:
                 for runner in self._runners:
-                    group.create_task(runner.run())
-        except TimeoutError:
-            limit = self._pod.spec.active_deadline_seconds
-            self._record.failed = (
-                "DeadlineExceeded",
-                f"the Pod was active on the node longer than its limit of {limit} s; raise the timeout or make the "
-                f"work shorter",
-            )
-            await self._stop_all(grace=min(self._grace(), self._parts.settings.stop_seconds))
+                    containers.create_task(runner.run())
+            deadline.cancel()
+        if self._expired is not None:
+            self._record.failed = self._expired
             self._record.save(self._parts.home.pods)
         self._reporter.change(urgent=True)
+
+    async def _end_at_deadline(self) -> None:
+        left = self._seconds_left()
+        if left is None:
+            return
+        await asyncio.sleep(left)
+        limit = self._pod.spec.active_deadline_seconds
+        self._expired = (
+            "DeadlineExceeded",
+            f"the Pod was active on the node longer than its limit of {limit} s; raise the timeout or make the work "
+            f"shorter",
+        )
+        await self._stop_all(grace=min(self._grace(), self._parts.settings.stop_seconds))
 
     def _seconds_left(self) -> float | None:
         limit = self._pod.spec.active_deadline_seconds
@@ -158,9 +168,9 @@ class Worker:
         for runner in self._runners:
             runner.forget()
         self._parts.addresses.release(self._record.uid)
+        shutil.rmtree(self._folder, ignore_errors=True)
         if not self._gone:
             await self._delete_object()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _delete_object(self) -> None:
         """Tell the API server that nothing of the Pod runs any more; it may be away for a while."""
@@ -184,13 +194,15 @@ class Worker:
         if first.runtime:
             runtime = (first.runtime.capitalize(), first.why)
             level = (first.level, sandbox.sentence(sandbox.Level(first.level)))
+        seen = [one.view() for one in self._runners]
+        over = None if any(one.running for one in seen) else self._expired  # said once nothing runs any more
         view = status.PodView(
-            containers=[one.view() for one in self._runners],
+            containers=seen,
             address=self._record.address,
             started_at=self._record.started_at or "",
             runtime=runtime,
             sandbox=level,
-            failed=self._record.failed,
+            failed=self._record.failed or over,
         )
         now = clock.timestamp(self._parts.clock.now())
         annotations = (

@@ -23,9 +23,11 @@ class ZygoteRuntime:
         self._templates = known
 
     async def start(self, spec: InstanceSpec) -> Instance:
-        """Fork an instance; raises Refused with the reason to start a fresh process instead."""
+        """Fork an instance; raises RefusedError with the reason to start a fresh process instead."""
         if spec.template is None:
-            raise runtime.Refused("NoTemplate", "the Pod does not run a function that a template could hold")
+            raise runtime.RefusedError(
+                "NoTemplate", "the Pod does not run a function that a template could hold"
+            )
         pid = await self._fork(spec, spec.template)
         identity = processes.identify(pid) or Identity(pid, "", processes.boot_id())
         return self.adopt(identity, spec_exits=spec.exits, template=spec.template.key)
@@ -42,7 +44,7 @@ class ZygoteRuntime:
         )
         try:
             return await (await self._templates.ensure(wanted)).fork(order)
-        except runtime.Refused as refusal:
+        except runtime.RefusedError as refusal:
             if refusal.reason != "TemplateLost":
                 raise
         return await (await self._templates.ensure(wanted)).fork(order)
