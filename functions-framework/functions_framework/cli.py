@@ -54,12 +54,11 @@ def _run(options: argparse.Namespace) -> None:
     if options.check:
         print(f"functions_framework: {function.name} is a {function.signature} function", file=sys.stderr)
         return
-    instance.serve(function, instance_settings, bound=lambda port: _greet(instance_settings, port))
+    instance.serve(function, instance_settings, listening=lambda port: _greet(instance_settings.host, port))
 
 
-def _greet(at: settings.InstanceSettings, port: int) -> None:
-    if not at.control:  # a node knows by the ready message
-        print(f"functions_framework: listening on http://{at.host}:{port}", file=sys.stderr, flush=True)
+def _greet(host: str, port: int) -> None:
+    print(f"functions_framework: listening on http://{host}:{port}", file=sys.stderr, flush=True)
 
 
 def _environment(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:

@@ -38,11 +38,14 @@ class Instance:
         """End at once."""
         self._orders.put_nowait(0.0)
 
-    async def run(self, listener: socket.socket) -> None:
+    async def run(self, listener: socket.socket, listening: Callable[[int], None] | None = None) -> None:
         """Serve on a bound socket until an order to end has been carried out."""
+        port: int = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         site = server.Server(self._function, self._settings, loop)
         await site.start(listener)
+        if listening is not None:
+            listening(port)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain, self._settings.grace)
         async with asyncio.TaskGroup() as group:
@@ -73,21 +76,19 @@ class Instance:
 
 
 def serve(
-    function: Function, settings: InstanceSettings, *, bound: Callable[[int], None] | None = None
+    function: Function, settings: InstanceSettings, *, listening: Callable[[int], None] | None = None
 ) -> None:
     """Bind, build the loop and serve until told to end; raises StartError when the address is taken.
 
     Args:
         function: what answers.
         settings: address, limits, identity.
-        bound: told the port once it listens, which matters when the port was 0.
+        listening: told the port once connections are accepted, which matters when the port was 0.
     """
     listener = server.bind(settings.host, settings.port)
-    if bound is not None:
-        bound(listener.getsockname()[1])
     loop = new_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(Instance(function, settings).run(listener))
+    loop.run_until_complete(Instance(function, settings).run(listener, listening))
     loop.run_until_complete(loop.shutdown_asyncgens())
 
 

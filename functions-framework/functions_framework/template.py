@@ -195,13 +195,16 @@ def listen(path: Path) -> socket.socket:
     """A listening socket at this path, replacing one that nobody serves; raises StartError TemplateFailed."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
+        _refuse_second(path)
+        # Listening before the path appears, so that whoever sees it can connect.
+        early = path.with_name(f"{path.name}.{os.getpid()}")
         previous = os.umask(0o177)
         try:
-            listener.bind(str(path))
+            listener.bind(str(early))
         finally:
             os.umask(previous)
         listener.listen(_BACKLOG)
+        early.replace(path)
     except OSError as error:
         listener.close()
         raise exits.StartError("TemplateFailed", f"cannot listen at {path}: {error}") from error
@@ -209,15 +212,12 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def _remove_stale(path: Path) -> None:
+def _refuse_second(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
-        except FileNotFoundError:
-            return
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
+        except (FileNotFoundError, ConnectionRefusedError):
+            return  # nobody serves it
     raise exits.StartError("TemplateFailed", f"another template serves {path}; ask it to quit first")
 
 

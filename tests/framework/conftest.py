@@ -122,6 +122,8 @@ class Node:
             connection.sendall(control.encode(message))
 
     def close(self) -> None:
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._connections:
