@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from openfunction_py.api.upstream import core
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import types
 from openfunction_py.kube import client as clients
+from openfunction_py.lib import clock
 from openfunction_py.providers import knative, shipwright, workloads
 from openfunction_py.wire import messages
 from tests.providers import server
@@ -25,6 +27,24 @@ T = TypeVar("T", bound=meta.Object)
 DEADLINE = 20.0
 
 Behaviour = Callable[[core.Pod], dict[str, Any] | None]
+
+
+class Hurried:
+    """A clock that runs faster than the machine's, so that windows of seconds pass in a test."""
+
+    def __init__(self, rate: float) -> None:
+        """Start at the machine's time."""
+        self._real = clock.SystemClock()
+        self._rate = rate
+        self._start = self._real.now(), self._real.monotonic()
+
+    def now(self) -> datetime:
+        """Wall time, hurried."""
+        return self._start[0] + timedelta(seconds=self.monotonic() - self._start[1])
+
+    def monotonic(self) -> float:
+        """Seconds, hurried."""
+        return self._start[1] + (self._real.monotonic() - self._start[1]) * self._rate
 
 
 class Node:
@@ -166,12 +186,12 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path) -> AsyncIterator[House]:
-    """A house over a real API server in a folder."""
+async def open_house(folder: Path, *, rate: float = 1.0) -> AsyncIterator[House]:
+    """A house over a real API server in a folder; its clock runs `rate` times as fast as ours."""
     async with server.serve(folder) as endpoint, clients.Client(endpoint) as client:
         for name in ("default", "knative-serving"):
             await client.create(core.Namespace.model_validate({"metadata": {"name": name}}))
-        manager = managers.Manager(client)
+        manager = managers.Manager(client, clock=Hurried(rate))
         house = House(client, manager)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(manager.run())

@@ -64,17 +64,19 @@ async def test_the_instance_of_a_revision_is_an_endpoint_of_its_private_service(
     assert [one.port for one in found.ports] == [8080]
 
 
-async def test_load_at_zero_wakes_a_revision_at_once(house: houses.House) -> None:
-    await house.client.apply(service(), manager="test")
-    await house.until(knative.Revision, FIRST, is_ready)
-    name = f"{FIRST}-deployment"
-    await house.until(apps.Deployment, name, lambda one: one.spec.replicas == 0 and one.status.replicas == 0)
-    idle = await house.until(knative.KnativeService, KSVC, is_ready)
-    assert idle.status.traffic[0].revision_name == FIRST
-    house.load(FIRST, 1)
-    await house.until(apps.Deployment, name, lambda one: one.status.ready_replicas == 1)
-    scaler = await house.until(autoscaling.PodAutoscaler, FIRST, is_ready)
-    assert scaler.status.desired_scale == 1
+async def test_an_idle_revision_goes_to_zero_stays_ready_and_load_wakes_it(tmp_path: Path) -> None:
+    async with houses.open_house(tmp_path, rate=20.0) as house:
+        await house.client.apply(service(), manager="test")
+        name = f"{FIRST}-deployment"
+        await house.until(
+            apps.Deployment, name, lambda one: one.spec.replicas == 0 and one.status.replicas == 0
+        )
+        idle = await house.until(knative.KnativeService, KSVC, is_ready)
+        assert idle.status.traffic[0].revision_name == FIRST
+        house.load(FIRST, 1)
+        await house.until(apps.Deployment, name, lambda one: one.status.ready_replicas == 1)
+        scaler = await house.until(autoscaling.PodAutoscaler, FIRST, is_ready)
+        assert scaler.status.desired_scale == 1
 
 
 async def test_a_broken_new_revision_gets_no_traffic_and_says_why(house: houses.House) -> None:
