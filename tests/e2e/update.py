@@ -90,6 +90,8 @@ def call(address: str, stop: threading.Event, seen: Seen, *, kept: bool, body: b
         if not kept:
             connection.close()
             connection = None
+    if connection is not None:
+        connection.close()
 
 
 def report(seen: list[Seen]) -> None:
