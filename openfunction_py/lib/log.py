@@ -73,7 +73,8 @@ class _Lines(logging.Formatter):
             "logger": record.name,
             "msg": record.getMessage(),
         }
-        line.update(getattr(record, _FIELDS, {}))
+        for name, value in getattr(record, _FIELDS, {}).items():
+            line[f"{name}_" if name in line else name] = value
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
