@@ -5,6 +5,7 @@ Is loaded only when a kubeconfig asks for it: that package takes most of a secon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from openfunction_py.kube.endpoint import ConfigError, Endpoint
@@ -35,17 +36,27 @@ def endpoint(path: Path, context: str, *, namespace: str) -> Endpoint:
         return made
 
     def token() -> str:
-        key = configured().api_key.get("authorization", "")
-        return str(key).removeprefix("Bearer ").strip()
+        return _bearer(configured().api_key)
 
     first = configured()
+    bearer = _bearer(first.api_key)
+    if not bearer and not first.cert_file:
+        raise ConfigError(
+            f"the login of context {context} gave no credentials; run its plugin by hand to see why"
+        )
     return Endpoint(
         server=str(first.host).rstrip("/"),
         ca_data=Path(first.ssl_ca_cert).read_bytes() if first.ssl_ca_cert else None,
-        token=str(first.api_key.get("authorization", "")).removeprefix("Bearer ").strip() or None,
+        token=bearer or None,
         client_cert=Path(first.cert_file) if first.cert_file else None,
         client_key=Path(first.key_file) if first.key_file else None,
         namespace=namespace,
         insecure=not first.verify_ssl,
         refresh=token,
     )
+
+
+def _bearer(keys: Mapping[str, str]) -> str:
+    # the package calls it BearerToken in its newer versions, authorization in the older
+    value = keys.get("BearerToken") or keys.get("authorization") or ""
+    return value.removeprefix("Bearer ").strip()
