@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from openfunction_py.lib import home as homes
-
 from tests.bench import memory
 from tests.e2e import platform
 
