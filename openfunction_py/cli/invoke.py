@@ -44,9 +44,7 @@ def invoke(
     if not address:
         raise failures.FunctionFailure(_not_callable(name, item))
     body = _body(data)
-    headers = dict(_header(line) for line in header or [])
-    if body and "content-type" not in {key.lower() for key in headers}:
-        headers["Content-Type"] = "application/json" if body[:1] in (b"{", b"[") else "text/plain"
+    headers = _headers(header or [], body)
     started = time.perf_counter()
     status, answered, content = call(
         address,
@@ -87,6 +85,14 @@ def _body(data: str | None) -> bytes | None:
         except OSError as error:
             raise failures.Failure(f"{data[1:]} cannot be read: {error.strerror}") from error
     return data.encode()
+
+
+def _headers(lines: list[str], body: bytes | None) -> dict[str, str]:
+    """The headers to send; a body without a type is said to be JSON when it looks like it."""
+    headers = dict(_header(line) for line in lines)
+    if body and "content-type" not in {key.lower() for key in headers}:
+        headers["Content-Type"] = "application/json" if body[:1] in (b"{", b"[") else "text/plain"
+    return headers
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -36,15 +36,18 @@ def cold() -> None:
             source, target, body = functions[name]
             address, mine, theirs = there.address(name), [], []
             for _ in range(ROUNDS):
-                platform.until(
-                    lambda n=name: not pods(there, n), seconds=90, what=f"{name} at zero", every=0.2
-                )
+                until_zero(there, name)
                 mine.append(cold_once(address, body))
                 with google.served(source, target, body) as (_, _, seconds):
                     theirs.append(seconds)
             mine_ms, theirs_ms = statistics.median(mine) * 1000, statistics.median(theirs) * 1000
             row(f"cold start, {name}: p50 of {ROUNDS}", mine_ms, theirs_ms, "ms", bar)
         idle_memory(there, functions)
+
+
+def until_zero(there: platform.Platform, name: str) -> None:
+    """Wait until a function has no Pod."""
+    platform.until(lambda: not pods(there, name), seconds=90, what=f"{name} at zero", every=0.2)
 
 
 def cold_once(address: str, body: bytes | None) -> float:

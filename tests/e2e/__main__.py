@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from tests.e2e import update, zero
 
-RUNS = {"zero": zero.run, "update": update.run}
+RUNS: dict[str, Callable[[], None]] = {"zero": zero.run, "update": update.run}
 
 
 def main(words: list[str]) -> int:
