@@ -86,6 +86,7 @@ class Reflector(Generic[T]):
         self._namespace = namespace
         self._labels = labels
         self._failures = 0
+        self._listed = False
         self._log = logger.bind(kind=model.__name__)
 
     async def run(self) -> NoReturn:
@@ -113,6 +114,7 @@ class Reflector(Generic[T]):
             self.state = InitPage(items, page.next)
             return
         self._sink.replace(items)
+        self._listed = True
         self.state = InitListed(page.resource_version)
 
     async def _watch(self, version: str) -> None:
@@ -121,9 +123,13 @@ class Reflector(Generic[T]):
         events = self._client.watch(
             self._model, namespace=self._namespace, labels=self._labels, resource_version=version
         )
-        async with aclosing(events):
-            async for event in events:
-                self._take(event)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    self._take(event)
+        finally:
+            if loop.time() - opened >= SHORTEST_WATCH:
+                self._failures = 0
         # the server ended the watch, which is its right; one that ends at once must not make us spin
         if isinstance(self.state, Watching):
             self.state = InitListed(self.state.version)
@@ -147,6 +153,9 @@ class Reflector(Generic[T]):
                 return
         if isinstance(self.state, Watching):
             self.state = InitListed(self.state.version)
+        if isinstance(error, errors.NotFound) and not self._listed:
+            # a kind that is not installed has no objects; others must not wait for it
+            self._sink.replace(())
         self._failures += 1
         rule = UNREACHABLE if isinstance(error, errors.Unreachable) else REFUSED
         delay = rule.delay(self._failures, random=random.random)

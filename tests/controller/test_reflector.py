@@ -134,7 +134,29 @@ async def test_a_refusal_is_tried_again(api: FakeApi, client: Client, code: int)
         api.refuse(code)
     cache = Cache[ConfigMap]()
     async with reflecting(client, cache):
-        assert len(api.requests) >= 4
+        await waiting.until(lambda: len(api.requests) >= 4)
+
+
+async def test_a_kind_that_is_not_installed_counts_as_empty_until_it_is(api: FakeApi, client: Client) -> None:
+    await api.put("a")
+    api.refuse(404)
+    cache = Cache[ConfigMap]()
+    async with reflecting(client, cache):
+        await waiting.until(lambda: names(cache) == ["a"])
+
+
+async def test_a_kind_that_is_taken_away_for_a_moment_keeps_its_objects(api: FakeApi, client: Client) -> None:
+    await api.put("a")
+    cache = Cache[ConfigMap]()
+    dropped: list[ConfigMap] = []
+    cache.listen(lambda old, new: dropped.append(old) if old and not new else None)
+    async with reflecting(client, cache):
+        api.forget_history()
+        await api.end_watches()
+        api.refuse(404)
+        await api.put("b")
+        await waiting.until(lambda: names(cache) == ["a", "b"])
+    assert dropped == []
 
 
 async def test_a_server_whose_versions_started_anew_is_listed_again(api: FakeApi, client: Client) -> None:
