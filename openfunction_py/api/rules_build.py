@@ -32,7 +32,8 @@ def errors(build: Field) -> Iterator[FieldError]:
 def _source(source: Field) -> Iterator[FieldError]:
     if source.present and not isinstance(source.value, dict):
         return
-    named = [name for name in ("url", "bundleContainer", "inline") if source[name].value]
+    named = [name for name in ("url", "inline") if source[name].value]
+    named += ["bundleContainer"] if source["bundleContainer"].present else []
     if not named:
         yield source.required(
             "say where the source is: inline (file name → text), url (git), or bundleContainer"

@@ -93,7 +93,7 @@ def _scale(scale: Field) -> Iterator[FieldError]:
     yield from at_least(low, 0)
     yield from at_least(high, 0)
     at_most = _DEFAULT_MAX if high.number is None else high.number
-    if (low.number or 0) > at_most:
+    if at_most >= 0 and (low.number or 0) > at_most:
         given = "" if high.number is not None else " (the default)"
         yield low.invalid(f"{low.number} is above maxReplicas {at_most}{given}; raise maxReplicas")
 

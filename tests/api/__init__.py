@@ -1,0 +1,1 @@
+"""Tests of openfunction_py.api."""
