@@ -91,6 +91,12 @@ def _reseed() -> None:
 
 def _raise_pools(pools: Any, spec: control.ForkSpec) -> None:  # Any: threadpoolctl is the user's, not ours
     """Let BLAS and OpenMP use the processors of this instance; the template held them at one thread."""
-    wanted = spec.limits.get("cpus") or len(os.sched_getaffinity(0))
+    wanted = spec.limits.get("cpus") or _processors()
     if pools is not None and wanted > 1:
         pools.limit(limits=wanted)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere no affinity can be asked for
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from functions_framework import cloudevent, eager, errors, meter, pool, request, response
+from functions_framework import cloudevent, eager, errors, meter, pool, request, response, watchdog
 from functions_framework.loader import Function
 from functions_framework.response import Answer
 
 _log = logging.getLogger("functions_framework")
 _HERE = str(Path(__file__).parent)
 _OK = response.plain(200, "OK")
+_ERROR = response.plain(500, "Internal Server Error")
 _RETRY = b"retry-after: 1\r\n"
 
 
@@ -55,10 +56,13 @@ class Dispatcher:
         self._begin = self._begin_async if function.is_async else self._begin_sync
         self._is_event = function.signature == "cloudevent"
         self.pool = pool.Pool(loop, size=threads)
+        self.watchdog = watchdog.Watchdog(loop, timeout=timeout, load=load)
 
     def begin(self, exchange: Exchange) -> None:
         """Run the function for this request; it is answered before this returns, or later."""
         self._meter.enter()
+        if not self.watchdog.watching:
+            self.watchdog.watch()
         try:
             received = exchange.request
             self._begin(exchange, cloudevent.from_request(received) if self._is_event else received)
@@ -142,11 +146,11 @@ class Dispatcher:
         if isinstance(error, errors.HttpError):
             answer = response.plain(error.status, error.message)
         else:
+            answer = self._too_late() if isinstance(error, watchdog.BlockedError) else _ERROR
             _log.error(
                 "The function %s raised", self._function.name,
                 exc_info=(type(error), error, _users_frames(error.__traceback__)),
             )  # fmt: skip
-            answer = response.plain(500, "Internal Server Error")
         if not exchange.answered:
             self._answer(exchange, answer)
 
@@ -160,9 +164,10 @@ class Dispatcher:
 
     def _timed_out(self, exchange: Exchange) -> None:
         _log.error("The function %s did not answer within %g seconds", self._function.name, self._timeout)
-        self._answer(
-            exchange, response.plain(504, f"The function did not answer within {self._timeout:g} seconds.")
-        )
+        self._answer(exchange, self._too_late())
+
+    def _too_late(self) -> Answer:
+        return response.plain(504, f"The function did not answer within {self._timeout:g} seconds.")
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
         self._meter.leave()

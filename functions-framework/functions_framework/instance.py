@@ -29,25 +29,27 @@ class Instance:
         self._function = function
         self._settings = settings
         self._orders: asyncio.Queue[float] = asyncio.Queue()
+        self.ending = False
 
     def drain(self, seconds: float) -> None:
         """Finish what is under way within this time, then end."""
+        self.ending = True
         self._orders.put_nowait(seconds)
 
     def stop(self) -> None:
         """End at once."""
-        self._orders.put_nowait(0.0)
+        self.drain(0.0)
 
     async def run(self, listener: socket.socket, listening: Callable[[int], None] | None = None) -> None:
         """Serve on a bound socket until an order to end has been carried out."""
         port: int = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         site = server.Server(self._function, self._settings, loop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.drain, self._settings.grace)
         await site.start(listener)
         if listening is not None:
             listening(port)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.drain, self._settings.grace)
         async with asyncio.TaskGroup() as group:
             line = group.create_task(self._link(site))
             await self._end(site, await self._orders.get())

@@ -21,7 +21,9 @@ _PERIOD = 1.0
 
 
 class Orders(Protocol):
-    """What a node may tell an instance."""
+    """What a node may tell an instance, and whether the instance is still there for new requests."""
+
+    ending: bool
 
     def drain(self, seconds: float) -> None:
         """Finish what is under way, then end."""
@@ -66,7 +68,9 @@ class Link:
         """The node listens: introduce the instance."""
         self._stream = stream
         start = start_ticks()
-        stream.send(control.hello(self._instance, pid=os.getpid(), start=start), control.ready())
+        stream.send(control.hello(self._instance, pid=os.getpid(), start=start))
+        if not self._orders.ending:
+            stream.send(control.ready())
 
     def lost(self, stream: _Stream) -> None:
         """The node is gone."""

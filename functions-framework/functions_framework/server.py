@@ -95,6 +95,7 @@ class Server:
         """Accept on a bound socket."""
         self._listener = listener.dup()
         self._server = await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG)
+        self._dispatcher.watchdog.install()
 
     async def drain(self, seconds: float) -> None:
         """Answer everything that was accepted, saying `connection: close`; cut what takes longer than this."""
@@ -120,6 +121,7 @@ class Server:
         self.draining = True
         await self._stop_accepting()
         await self._dispatcher.cancel()
+        self._dispatcher.watchdog.remove()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for kept in list(self._connections):

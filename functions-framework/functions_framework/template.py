@@ -88,7 +88,8 @@ class Template:
         signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _noticed)
         signal.signal(signal.SIGTERM, self._asked)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C on a terminal is the supervisor's to handle
+        for number in (signal.SIGINT, signal.SIGHUP):  # the terminal's business is the supervisor's
+            signal.signal(number, signal.SIG_IGN)
         self._poll.register(self._listener, select.POLLIN)
         self._poll.register(self._signalled, select.POLLIN)
         while not self._quit:

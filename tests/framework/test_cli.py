@@ -101,6 +101,19 @@ def test_the_timeout_comes_from_the_environment(program: Start) -> None:
         get(running.port)
 
 
+@pytest.mark.parametrize("before", ["pass", "await asyncio.sleep(0.001)"])
+async def test_an_async_function_that_blocks_the_loop_is_interrupted(program: Start, before: str) -> None:
+    running = program(
+        "import asyncio, threading\nasync def function(request):\n    if request.path == '/block':\n"
+        f"        {before}\n        threading.Event().wait(60)\n    return 'here'\n",
+        OFN_TIMEOUT_SECONDS="0.3",
+    )
+    client = await http.Client.open(running.port)
+    assert (await client.ask("/block")).status == 504
+    assert (await client.ask("/")).body == b"here"
+    client.close()
+
+
 def test_exit_handlers_of_the_function_run(program: Start) -> None:
     running = program("import atexit\natexit.register(print, 'bye')\ndef function(r): ...\n")
     assert running.stop() == 0
