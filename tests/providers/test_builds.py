@@ -77,6 +77,8 @@ def test_the_request_carries_source_image_and_environment() -> None:
         "source": {"git": {"url": "https://host/repo", "revision": "main"}},
         "sub_path": "f",
         "env": {"FUNC_NAME": "hello", "A": "b=c"},
+        "layout": "",
+        "cache": "",
         "timeout_seconds": 120,
     }
 
@@ -92,12 +94,12 @@ def test_an_inline_source_is_a_mounted_folder() -> None:
 
 def test_a_source_bundle_travels_by_digest() -> None:
     source = {"type": "OCI", "ociArtifact": {"image": "src@sha256:1"}}
-    assert resources.make_request(run(), spec(source=source))["source"] == {"bundle": "src@sha256:1"}
+    assert resources.make_request(run(), spec(source=source)).source.bundle == "src@sha256:1"
 
 
 def test_a_result_with_a_digest_is_success() -> None:
     found = outcome.of_pod(pod(ended(0, '{"digest": "sha256:1", "size": 3}')))
-    assert (found.status, found.result["digest"]) == ("True", "sha256:1")
+    assert (found.status, found.result.digest) == ("True", "sha256:1")
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}"])

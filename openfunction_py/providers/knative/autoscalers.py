@@ -224,10 +224,36 @@ def everyone(manager: managers.Manager) -> Callable[[meta.Object], list[types.Re
     return to_requests
 
 
+class Listener:
+    """Takes loads in; one that finds its Revision at zero wakes the controller instead of waiting for a tick."""
+
+    def __init__(
+        self,
+        manager: managers.Manager,
+        measured: measurements.Measurements,
+        wake: Callable[[types.Request], None],
+    ) -> None:
+        """Record into the measurements, with the manager's clock."""
+        self._clock = manager.clock
+        self._measured = measured
+        self._wake = wake
+        self._scalers = manager.lister(autoscaling.PodAutoscaler)
+        self._deployments = manager.lister(apps.Deployment)
+
+    def take(self, load: messages.Load) -> None:
+        """Record one report; of a Revision that nobody knows it is forgotten."""
+        scaler = self._scalers.get(load.namespace, load.revision)
+        if scaler is None:
+            return
+        self._measured.record(load, now=self._clock.monotonic())
+        target = self._deployments.get(load.namespace, scaler.spec.scale_target_ref.name)
+        if load.concurrency > 0 and target is not None and not target.spec.replicas:
+            self._wake(types.request_of(scaler))
+
+
 def install(manager: managers.Manager, *, loads: Loads) -> None:
     """Run the controller, and feed it with the loads that the node passes on."""
     measured = measurements.Measurements()
-    deployments = manager.lister(apps.Deployment)
     watches = [
         managers.Watch(autoscaling.PodAutoscaler, managers.by_self),
         managers.Watch(apps.Deployment, managers.by_owner("Revision")),
@@ -236,12 +262,10 @@ def install(manager: managers.Manager, *, loads: Loads) -> None:
     ]
     controller = manager.add("autoscaler", Reconciler(manager, measured), watches=watches, workers=4)
 
+    heard = Listener(manager, measured, controller.enqueue)
+
     async def listen() -> None:
         async for load in loads():
-            measured.record(load, now=manager.clock.monotonic())
-            key = types.Request(load.namespace, load.revision)
-            found = deployments.get(load.namespace, names.deployment(load.revision))
-            if load.concurrency > 0 and found is not None and not found.spec.replicas:
-                controller.enqueue(key)
+            heard.take(load)
 
     manager.add_runner("loads", listen)

@@ -39,7 +39,7 @@ class Reconciler:
         revisions = sorted(self._revisions.owned_by(current.metadata.uid), key=generation_of)
         made = make_revision(current, now=clock.timestamp(self._clock.now()))
         latest = next((one for one in revisions if one.metadata.name == made.metadata.name), None)
-        failure = "" if latest else await self._create(current, made)
+        failure = _taken(latest, made) if latest else await self._create(current, made)
         status = make_status(current, latest or made, revisions, failure=failure, now=self._now())
         changed = knative.Configuration.model_validate({**current.to_wire(), "status": status})
         await statuses.write_status(self._client, changed, current, manager=MANAGER)
@@ -71,6 +71,16 @@ class Reconciler:
             await self._client.delete(
                 knative.Revision, one.metadata.name, namespace=one.metadata.namespace, uid=one.metadata.uid
             )
+
+
+def _taken(found: knative.Revision, made: knative.Revision) -> str:
+    """What to say when a template's own name is that of a Revision with another template."""
+    if generation_of(found) == generation_of(made) or found.spec == made.spec:
+        return ""
+    return (
+        f'The Revision "{made.metadata.name}" was made from another template and cannot change: '
+        "give the new template another name, or none."
+    )
 
 
 def generation_of(revision: knative.Revision) -> int:

@@ -6,7 +6,7 @@ Pure: it reads what the node and the Deployment said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from openfunction_py.api import meta
@@ -21,6 +21,7 @@ REASONS = {
     "ErrImageNeverPull": "ContainerMissing",
     "InvalidImageName": "ContainerMissing",
 }
+LOOPING = frozenset({"CrashLoopBackOff"})
 STARTING = frozenset({"ContainerCreating", "PodInitializing", "Starting", ""})
 LIMIT = 1024
 # The framework's line for a function it cannot load names the reason itself.
@@ -49,15 +50,18 @@ def _failure(status: dict[str, Any]) -> verdicts.Verdict | None:
     if waiting and waiting.get("reason", "") not in STARTING:
         reason = waiting["reason"]
         message = last.get("message") or waiting.get("message") or reason
-        return _unhealthy(REASONS.get(reason, reason), message, code=last.get("exitCode"))
+        own = _own_reason(last) if reason in LOOPING else ""
+        return _unhealthy(own or REASONS.get(reason, reason), message, code=last.get("exitCode"))
     if ended and ended.get("exitCode"):
-        return _unhealthy(_exit_reason(ended), ended.get("message") or "", code=ended["exitCode"])
+        code = ended["exitCode"]
+        return _unhealthy(_own_reason(ended) or f"ExitCode{code}", ended.get("message") or "", code=code)
     return None
 
 
-def _exit_reason(ended: dict[str, Any]) -> str:
+def _own_reason(ended: dict[str, Any]) -> str:
+    """The reason that a container gave for its end; empty when it only ended."""
     given = str(ended.get("reason") or "")
-    return given if given not in {"", "Error", "Completed"} else f"ExitCode{ended['exitCode']}"
+    return "" if given in {"Error", "Completed", "ContainerStatusUnknown"} else given
 
 
 def _unhealthy(reason: str, message: str, *, code: int | None) -> verdicts.Verdict:
@@ -73,9 +77,9 @@ def _unhealthy(reason: str, message: str, *, code: int | None) -> verdicts.Verdi
 
 def resources_available(deployment: apps.Deployment | None) -> verdicts.Verdict:
     """ResourcesAvailable as the Deployment's own conditions say."""
-    if deployment is None or deployment.status is None:
+    if deployment is None:
         return verdicts.Verdict("ResourcesAvailable", reason="Deploying")
-    conditions = deployment.status.conditions or []
+    conditions = deployment.status.conditions
     failed = meta.find_condition(conditions, "ReplicaFailure")
     if failed and failed.status == "True":
         return verdicts.Verdict("ResourcesAvailable", "False", failed.reason, failed.message)
@@ -95,36 +99,45 @@ def judge(
     before: Iterable[meta.Condition],
 ) -> list[verdicts.Verdict]:
     """The conditions of a Revision, Ready apart (revision_lifecycle.go, reconcile_resources.go)."""
-    scaling = (scaler.status.conditions if scaler and scaler.status else None) or []
+    scaling = scaler.status.conditions if scaler else []
     active = verdicts.copied("Active", meta.find_condition(scaling, "Active"), decides=False)
-    available = resources_available(deployment)
     initialized = meta.is_true(scaling, "ScaleTargetInitialized")
-    none_ready = not _available(deployment)
-    failure = container_failure(pods) if none_ready and _wanted(deployment) else None
+    known = {one.type: one for one in before}
+    failure = container_failure(pods) if _is_down(deployment) else None
     if failure is not None:
         # A container that cannot start is the reason, not the Deployment that waits for it.
-        return [active, failure, _unless_false(available)]
-    if initialized and active.status == "True":
-        return [active, verdicts.true("ContainerHealthy"), available]
-    if initialized and _was_healthy(before):
-        return [active, verdicts.true("ContainerHealthy"), _unless_unknown(available)]
+        return [active, failure, _unless_false(resources_available(deployment))]
     if initialized:
-        return [active, verdicts.true("ContainerHealthy"), available]
-    return [active, verdicts.Verdict("ContainerHealthy", reason="Deploying"), _until_initialized(available)]
+        return [active, verdicts.true("ContainerHealthy"), _once_available(deployment, known)]
+    return [active, *_never_ran(deployment, active, known)]
 
 
-def _was_healthy(before: Iterable[meta.Condition]) -> bool:
-    conditions = list(before)
-    return all(meta.is_true(conditions, kind) for kind in ("ContainerHealthy", "ResourcesAvailable"))
+def _once_available(
+    deployment: apps.Deployment | None, known: Mapping[str, meta.Condition]
+) -> verdicts.Verdict:
+    """A Revision that ran and is waking is not unready meanwhile: the gateway holds its requests."""
+    found = resources_available(deployment)
+    healthy = all(kind in known and known[kind].status == "True" for kind in (found.type, "ContainerHealthy"))
+    return verdicts.true(found.type) if found.status == "Unknown" and healthy else found
+
+
+def _never_ran(
+    deployment: apps.Deployment | None, active: verdicts.Verdict, known: Mapping[str, meta.Condition]
+) -> list[verdicts.Verdict]:
+    """Before the first instance: waiting, or given up, with the last failure kept as the reason."""
+    healthy = verdicts.Verdict("ContainerHealthy", reason="Deploying")
+    failed = known.get(healthy.type)
+    if failed is not None and failed.status == "False" and not _wanted(deployment):
+        healthy = verdicts.copied(healthy.type, failed)
+    available = resources_available(deployment)
+    if active.status == "False":
+        text = "No instance became ready in time; read the function's log for why."
+        return [healthy, verdicts.Verdict(available.type, "False", "ProgressDeadlineExceeded", text)]
+    return [healthy, _until_initialized(available)]
 
 
 def _unless_false(verdict: verdicts.Verdict) -> verdicts.Verdict:
     return verdict if verdict.status == "True" else verdicts.Verdict(verdict.type, reason="Deploying")
-
-
-def _unless_unknown(verdict: verdicts.Verdict) -> verdicts.Verdict:
-    """A Revision that ran and is waking is not unready meanwhile: the gateway holds its requests."""
-    return verdict if verdict.status == "False" else verdicts.true(verdict.type)
 
 
 def _until_initialized(verdict: verdicts.Verdict) -> verdicts.Verdict:
@@ -133,8 +146,9 @@ def _until_initialized(verdict: verdicts.Verdict) -> verdicts.Verdict:
     return verdict
 
 
-def _available(deployment: apps.Deployment | None) -> int:
-    return (deployment.status.available_replicas or 0) if deployment and deployment.status else 0
+def _is_down(deployment: apps.Deployment | None) -> bool:
+    """Whether instances are asked for and none serves."""
+    return deployment is not None and not deployment.status.available_replicas and _wanted(deployment) > 0
 
 
 def _wanted(deployment: apps.Deployment | None) -> int:

@@ -100,6 +100,8 @@ def _serving_container(
         "name": container.get("name") or CONTAINER,
         "ports": [{"protocol": "TCP", **ports[0], "name": "user-port", "containerPort": port}],
         "env": [*given, *added],
+        # The last lines of a container that ends without a message are the message: a Revision shows them.
+        "terminationMessagePolicy": container.get("terminationMessagePolicy") or "FallbackToLogsOnError",
         "readinessProbe": container.get("readinessProbe")
         or {"tcpSocket": {"port": port}, "successThreshold": 1},
     }

@@ -45,6 +45,9 @@ class Reconciler:
         except config.SettingsError as error:
             await self._write(current, [_refused(error)], None)
             return types.Result()
+        if scaling.autoscaler_class != config.KPA:
+            await self._write(current, [_unsupported(scaling)], None)
+            return types.Result()
         deployment = self._deployments.get(request.namespace, names.deployment(request.name))
         scaler = self._scalers.get(request.namespace, request.name)
         await self._make(current, scaling, deployment, scaler)
@@ -92,6 +95,11 @@ def _refused(error: config.SettingsError) -> verdicts.Verdict:
     return verdicts.Verdict(
         "ResourcesAvailable", "False", "InvalidAutoscaling", f"Change the annotations: {error}"
     )
+
+
+def _unsupported(scaling: spec.Spec) -> verdicts.Verdict:
+    text = f"The class {scaling.autoscaler_class} needs a cluster; here {config.KPA} scales: take the annotation off."
+    return verdicts.Verdict("ResourcesAvailable", "False", "AutoscalerUnsupported", text)
 
 
 def make_status(

@@ -5,10 +5,9 @@ Pure: it stops nothing and waits for nothing.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
+from openfunction_builder import result as results
 from openfunction_py.api.upstream import core
 
 STARTING = frozenset({"", "ContainerCreating", "PodInitializing", "Pending"})
@@ -23,7 +22,7 @@ class Outcome:
     reason: str
     message: str
     failure: tuple[str, str] | None = None
-    result: dict[str, Any] = field(default_factory=dict)
+    result: results.BuildResult = field(default_factory=results.BuildResult)
 
     @property
     def finished(self) -> bool:
@@ -60,7 +59,7 @@ def _ended(pod: core.Pod) -> core.StateTerminated | None:
 
 def _succeeded(ended: core.StateTerminated | None) -> Outcome:
     result = result_of(ended)
-    if not result.get("digest"):
+    if not result.digest:
         message = "The builder ended without saying which image it made; see its log."
         return failed("BuildFailed", message)
     return Outcome("True", "Succeeded", "All Steps have completed executing", result=result)
@@ -68,20 +67,17 @@ def _succeeded(ended: core.StateTerminated | None) -> Outcome:
 
 def _failed(pod: core.Pod, ended: core.StateTerminated | None) -> Outcome:
     result = result_of(ended)
-    text = str(result.get("message") or (ended.message if ended else "") or pod.status.message).strip()[
-        -LIMIT:
-    ]
+    text = (result.message or (ended.message if ended else "") or pod.status.message).strip()[-LIMIT:]
     if not text:
         code = ended.exit_code if ended else "unknown"
         text = f"The builder ended with exit code {code} and gave no reason; see its log."
-    reason = str(result.get("reason") or pod.status.reason or "BuildFailed")
+    reason = result.reason or pod.status.reason or "BuildFailed"
     return Outcome("False", "Failed", text, failure=(reason, text), result=result)
 
 
-def result_of(ended: core.StateTerminated | None) -> dict[str, Any]:
-    """The builder's result document, empty when it wrote none."""
+def result_of(ended: core.StateTerminated | None) -> results.BuildResult:
+    """The builder's result, empty when it wrote none."""
     try:
-        value = json.loads(ended.message) if ended and ended.message else {}
-    except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return results.BuildResult.from_json(ended.message if ended and ended.message else "{}")
+    except ValueError:
+        return results.BuildResult()

@@ -5,12 +5,11 @@ Pure makers: the same BuildRun makes the same Pod.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
+from openfunction_builder import request
 from openfunction_py.api import meta
 from openfunction_py.api.upstream import core, shipwright
 from openfunction_py.lib import durations, naming
@@ -38,25 +37,25 @@ def timeout_of(run: shipwright.BuildRun, spec: shipwright.BuildSpec) -> timedelt
     return durations.parse(text) if text else DEFAULT_TIMEOUT
 
 
-def make_request(run: shipwright.BuildRun, spec: shipwright.BuildSpec) -> dict[str, Any]:
+def make_request(run: shipwright.BuildRun, spec: shipwright.BuildSpec) -> request.BuildRequest:
     """The build request; where the images and the cache are is the node's to fill in."""
     output = run.spec.output or spec.output
-    return {
-        "image": output.image or spec.output.image,
-        "source": _source(spec),
-        "sub_path": spec.source.context_dir if spec.source else "",
-        "env": environment([*spec.param_values, *run.spec.param_values]),
-        "timeout_seconds": math.ceil(timeout_of(run, spec).total_seconds()),
-    }
+    return request.BuildRequest(
+        image=output.image or spec.output.image,
+        source=_source(spec),
+        sub_path=spec.source.context_dir if spec.source else "",
+        env=environment([*spec.param_values, *run.spec.param_values]),
+        timeout_seconds=math.ceil(timeout_of(run, spec).total_seconds()),
+    )
 
 
-def _source(spec: shipwright.BuildSpec) -> dict[str, Any]:
+def _source(spec: shipwright.BuildSpec) -> request.Source:
     source = spec.source
     if source and source.type == "Git" and source.git:
-        return {"git": {"url": source.git.url, "revision": source.git.revision}}
+        return request.Source(git_url=source.git.url, git_revision=source.git.revision)
     if source and source.type in {"OCI", "OCIArtifact"} and source.oci_artifact:
-        return {"bundle": source.oci_artifact.image}
-    return {"folder": INLINE_PATH}
+        return request.Source(bundle=source.oci_artifact.image)
+    return request.Source(folder=INLINE_PATH)
 
 
 def environment(params: Iterable[shipwright.ParamValue]) -> dict[str, str]:
@@ -67,7 +66,6 @@ def environment(params: Iterable[shipwright.ParamValue]) -> dict[str, str]:
 
 def make_pod(run: shipwright.BuildRun, spec: shipwright.BuildSpec) -> core.Pod:
     """The Pod that builds: one container, never restarted, stopped by the node at its deadline."""
-    request = json.dumps(make_request(run, spec), sort_keys=True, separators=(",", ":"))
     volumes = [one for one in spec.volumes if one.get("name") == INLINE_VOLUME]
     labels = {**run.metadata.labels, RUN_LABEL: run.metadata.name}
     if run.spec.build.name:
@@ -89,7 +87,8 @@ def make_pod(run: shipwright.BuildRun, spec: shipwright.BuildSpec) -> core.Pod:
                         "name": CONTAINER,
                         "image": IMAGE,
                         "args": ["build"],
-                        "env": [{"name": REQUEST_VARIABLE, "value": request}],
+                        "terminationMessagePolicy": "FallbackToLogsOnError",
+                        "env": [{"name": REQUEST_VARIABLE, "value": make_request(run, spec).to_json()}],
                         "volumeMounts": [{"name": one["name"], "mountPath": INLINE_PATH} for one in volumes],
                     }
                 ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from openfunction_builder import result as results
 from openfunction_py.api import meta
 from openfunction_py.api.upstream import core, shipwright
 from openfunction_py.controller import manager as managers
@@ -165,15 +166,15 @@ def make_status(
     return status | _produced(found.result)
 
 
-def _produced(result: dict[str, Any]) -> dict[str, Any]:
+def _produced(result: results.BuildResult) -> dict[str, Any]:
     """What the builder made, as Shipwright's fields."""
     produced: dict[str, Any] = {}
-    if result.get("digest"):
-        produced["output"] = {key: result[key] for key in ("digest", "size") if result.get(key)}
-    if result.get("sources"):
-        produced["sources"] = result["sources"]
-    if result.get("lock"):
-        produced["lock"] = result["lock"]
+    if result.digest:
+        produced["output"] = {"digest": result.digest, "size": result.size}
+    if result.sources:
+        produced["sources"] = list(result.sources)
+    if result.lock:
+        produced["lock"] = result.lock
     return produced
 
 
