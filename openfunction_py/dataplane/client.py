@@ -14,6 +14,9 @@ from openfunction_py.dataplane.answers import Answer
 from openfunction_py.dataplane.exchange import Exchange, Hub
 from openfunction_py.dataplane.requests import BadHeadError, Head, Headers
 from openfunction_py.dataplane.upstream import Upstream
+from openfunction_py.lib import log
+
+logger = log.get("dataplane.access")
 
 
 class House(Hub, Protocol):
@@ -227,6 +230,8 @@ class Client(asyncio.Protocol):
         if exchange is not self.current:
             return
         self.current = None
+        if self.hub.settings.access_log:
+            log_access(exchange, self.hub.monotonic())
         if close or self.closing:
             self.refused = True
             self.transport.close()
@@ -287,3 +292,18 @@ class Client(asyncio.Protocol):
         if self.current is None and not self.head_open:
             self.refused = True
             self.transport.close()
+
+
+def log_access(exchange: Exchange, now: float) -> None:
+    """Write one line about a request that is over."""
+    request, throttler = exchange.request, exchange.throttler
+    logger.debug(
+        "answered",
+        method=request.method.decode("latin-1"),
+        host=request.host.decode("latin-1"),
+        path=request.path.decode("latin-1"),
+        status=exchange.status,
+        revision=throttler.revision.key.name if throttler is not None else "",
+        held=exchange.held,
+        seconds=round(now - exchange.begun, 6),
+    )

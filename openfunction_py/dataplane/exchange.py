@@ -70,9 +70,9 @@ class Exchange:
     """A request under way; a `Waiter` of the throttler and the `Receiver` of its upstream connection."""
 
     __slots__ = (
-        "answer_begun", "body_complete", "buffer", "buffered", "chunks_out", "client", "close_after", "cold",
-        "deadline", "discarded", "head_request", "held", "hub", "instance", "over", "prefix", "request", "status",
-        "throttler", "tunnel", "upstream", "upstream_blocked",
+        "answer_begun", "begun", "body_complete", "buffer", "buffered", "chunks_out", "client",
+        "close_after", "cold", "deadline", "discarded", "head_request", "held", "hub", "instance",
+        "over", "prefix", "request", "status", "throttler", "tunnel", "upstream", "upstream_blocked",
     )  # fmt: skip
 
     def __init__(self, client: Downstream, request: Request, hub: Hub) -> None:
@@ -90,6 +90,7 @@ class Exchange:
         self.held = self.cold = self.over = self.tunnel = False
         self.answer_begun = self.chunks_out = self.close_after = self.upstream_blocked = False
         self.deadline: float | None = None
+        self.begun = hub.monotonic()
         self.status = 0
 
     # the request's body

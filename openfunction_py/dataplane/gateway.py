@@ -14,12 +14,12 @@ from openfunction_py.dataplane.exchange import Exchange
 from openfunction_py.dataplane.load import Gauge
 from openfunction_py.dataplane.route_table import Revision, RevisionKey, RouteTable
 from openfunction_py.dataplane.settings import Settings
-from openfunction_py.dataplane.throttler import Instance, Throttler
+from openfunction_py.dataplane.throttler import Instance, Throttler, Waiter
 from openfunction_py.dataplane.upstream import Upstream
 from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
 
-logger = log.get(__name__)
+logger = log.get("dataplane.gateway")
 
 
 class Gateway:
@@ -49,21 +49,22 @@ class Gateway:
     # the route table
 
     def update(self, table: RouteTable) -> None:
-        """Serve a new route table; requests that wait for a Revision that is gone find another."""
+        """Serve a new route table; requests that wait for a Revision without traffic find another."""
         self.table = table
         self.synced = True
-        stranded: list[Exchange] = []
+        stranded: list[Waiter] = []
         for key in self.throttlers.keys() - table.revisions.keys():
-            stranded += [
-                waiter for waiter in self.throttlers.pop(key).close() if isinstance(waiter, Exchange)
-            ]
+            stranded += self.throttlers.pop(key).close()
         for key, revision in table.revisions.items():
             self.throttler(key, revision)
         now = self.monotonic()
-        for throttler in list(self.throttlers.values()):
+        for key, throttler in list(self.throttlers.items()):
             throttler.pump(now)
-        for exchange in stranded:
-            self.dispatch(exchange)
+            if throttler.waiting and key not in table.routed:
+                stranded += throttler.dismiss(now)
+        for waiter in stranded:
+            if isinstance(waiter, Exchange):
+                self.dispatch(waiter)
 
     def throttler(self, key: RevisionKey, revision: Revision) -> Throttler:
         """Return the throttler of a Revision, up to date."""
@@ -140,7 +141,7 @@ class Gateway:
             async with asyncio.timeout(self.settings.connect_timeout):
                 connection = await upstream.connect(instance)
         except OSError as error:
-            logger.debug("An instance took no connection", endpoint=instance.endpoint, error=str(error))
+            logger.debug("an instance took no connection", endpoint=instance.endpoint, error=str(error))
             exchange.unreachable()
             return
         if exchange.over or exchange.instance is not instance:

@@ -13,7 +13,7 @@ from openfunction_py.lib.clock import Clock
 
 PERIOD = 1.0
 SEND_TIMEOUT = 1.0
-logger = log.get(__name__)
+logger = log.get("dataplane.load")
 
 
 class Sample(NamedTuple):
@@ -43,7 +43,9 @@ class Gauge:
         self.since = now
 
     def enter(self, now: float) -> None:
-        """Count one more that waits."""
+        """Count one more that waits; a period begins with the first of it, so that idle time dilutes nothing."""
+        if self.value == 0 and self.arrivals == 0:
+            self.since, self.integral, self.used = now, 0.0, 0.0
         self.advance(now)
         self.value += 1
         self.arrivals += 1
@@ -121,5 +123,5 @@ class Reporter:
                 await self.send(key, sample)
         except (OSError, EOFError) as error:
             logger.warning(
-                "The node took no load report", namespace=key.namespace, revision=key.name, error=str(error)
+                "the node took no load report", namespace=key.namespace, revision=key.name, error=str(error)
             )

@@ -5,6 +5,7 @@ With the API away it keeps serving the last route table; with the node away it k
 
 import asyncio
 import os
+import resource
 
 from openfunction_py.api.gateways import Gateway as GatewayObject
 from openfunction_py.api.meta import Object
@@ -26,7 +27,7 @@ from openfunction_py.wire.client import NodeClient
 from openfunction_py.wire.messages import Load
 
 WHOLE_TABLE = Request("", "route-table")
-logger = log.get(__name__)
+logger = log.get("dataplane.main")
 
 
 class Router:
@@ -47,7 +48,7 @@ class Router:
             )
         )
         for problem in problems:
-            logger.warning("A Gateway cannot be used", problem=problem)
+            logger.warning("a Gateway cannot be used", problem=problem)
         self.gateway.update(table)
         return Result()
 
@@ -63,12 +64,23 @@ def install(manager: Manager, gateway: Gateway) -> None:
     manager.add("route-table", Router(manager, gateway), watches=watches, workers=1).enqueue(WHOLE_TABLE)
 
 
+def raise_file_limit() -> None:
+    """Use as many descriptors as this process may: each held request is one, each forwarded one two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:  # macOS refuses an unlimited hard limit
+            logger.debug("the limit of open files stays", soft=soft, error=str(error))
+
+
 async def run(*, client: Client, home: Home, host: str, port: int, clock: Clock) -> None:
     """Serve until cancelled; then end what is under way and return.
 
     Raises:
         ListenError: the port is taken or the address is not this machine's.
     """
+    raise_file_limit()
     node = NodeClient(home.node_socket)
 
     async def send(key: RevisionKey, sample: Sample) -> None:
@@ -83,7 +95,7 @@ async def run(*, client: Client, home: Home, host: str, port: int, clock: Clock)
             tasks.create_task(gateway.run())
             tasks.create_task(manager.run())
             async with server.listening(gateway, host=host, port=port) as bound:
-                logger.info("The gateway listens", host=host, port=bound)
+                logger.info("the gateway listens", host=host, port=bound)
                 await asyncio.Event().wait()
     finally:
         await node.close()

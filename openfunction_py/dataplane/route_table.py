@@ -73,11 +73,14 @@ class RouteTable:
     revisions: Mapping[RevisionKey, Revision] = field(default_factory=dict)
     domains: frozenset[str] = frozenset()
     depths: tuple[int, ...] = field(init=False)
+    routed: frozenset[RevisionKey] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note how many segments the prefixes have, longest first."""
+        """Note how many segments the prefixes have, longest first, and which Revisions have traffic."""
         depths = {prefix.count("/") + 1 for prefix in self.prefixes}
         object.__setattr__(self, "depths", tuple(sorted(depths, reverse=True)))
+        targets = (*self.hosts.values(), *self.prefixes.values())
+        object.__setattr__(self, "routed", frozenset(key for one in targets for key, _ in one.backends))
 
     def match(self, host: str, path: str) -> Match | None:
         """Return what a host (without port, lower case) and a path (without query) lead to."""

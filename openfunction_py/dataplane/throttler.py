@@ -124,6 +124,13 @@ class Throttler:
             self.forget(waiter, now)
             waiter.place(instance)
 
+    def dismiss(self, now: float) -> list[Waiter]:
+        """Let everybody who waits go; returns them in their order."""
+        waiting = list(self.waiting)
+        for waiter in waiting:
+            self.forget(waiter, now)
+        return waiting
+
     def close(self) -> list[Waiter]:
         """Drop all instances; returns who still waits."""
         for instance in self.instances.values():

@@ -14,6 +14,7 @@ from openfunction_py.dataplane.requests import Headers
 from openfunction_py.dataplane.throttler import Instance
 
 SWITCHING = 101
+MAX_HEAD = 1024 * 1024
 
 
 class AnswerHead(NamedTuple):
@@ -70,6 +71,7 @@ class Upstream(asyncio.Protocol):
         self.parser = httptools.HttpResponseParser(self)
         self.phrase = b""
         self.headers: Headers = []
+        self.head_size = 0
         self.passed: answers.Passed | None = None
         self.answering = False
         self.informing = False
@@ -99,6 +101,7 @@ class Upstream(asyncio.Protocol):
         self.receiver = receiver
         self.phrase = b""
         self.headers = []
+        self.head_size = 0
         self.passed = None
         self.answering = self.complete = self.reusable = False
 
@@ -140,6 +143,11 @@ class Upstream(asyncio.Protocol):
 
     def parse(self, data: bytes, receiver: Receiver) -> None:
         """Feed the parser; the end of an answer is told after it has read everything."""
+        if not self.answering:
+            self.head_size += len(data)
+            if self.head_size > MAX_HEAD:
+                self.fail("its headers are too large")
+                return
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:

@@ -98,7 +98,8 @@ def test_the_target_follows_metric_concurrency_and_utilisation(
 ) -> None:
     prefixed = {ANNOTATION + name: value for name, value in annotations.items()}
     spec = Spec.from_annotations(prefixed, Config(), concurrency)
-    assert (spec.total_value, spec.target_value) == (total, pytest.approx(target))
+    assert spec.total_value == total
+    assert spec.target_value == pytest.approx(target)
 
 
 @pytest.mark.parametrize("name", ["min-scale", "minScale"])

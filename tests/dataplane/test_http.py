@@ -312,18 +312,19 @@ async def test_a_silent_connection_is_closed() -> None:
 
 
 async def test_a_client_that_leaves_ends_its_request_at_the_instance() -> None:
-    gone = asyncio.Event()
+    came, gone = asyncio.Event(), asyncio.Event()
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await house.read_head(reader)
+        came.set()
         await reader.read()
         gone.set()
 
     async with house.instance(handler) as endpoint, house.running(house.table(endpoint)) as here:
         _, writer = await asyncio.open_connection(house.LOCAL, here.port)
         writer.write(house.get())
-        await here.until(lambda: here.gateway.throttlers[KEY].instances[endpoint].in_flight == 1)
-        writer.close()
         async with asyncio.timeout(10):
+            await came.wait()
+            writer.close()
             await gone.wait()
         await here.until(lambda: not here.gateway.throttlers[KEY].instances[endpoint].in_flight)

@@ -104,10 +104,19 @@ def test_the_gauge_averages_over_time() -> None:
     assert gauge.cut(2.0) == (1.0, 0)
 
 
+def test_idle_time_before_the_first_dilutes_nothing() -> None:
+    gauge = Gauge()
+    gauge.enter(0.0)
+    gauge.leave(0.5)
+    gauge.cut(1.0)
+    gauge.enter(100.0)
+    assert gauge.cut(101.0) == (1.0, 1)
+
+
 @given(st.lists(st.tuples(st.floats(0.001, 2), st.booleans()), min_size=1, max_size=40))
-def test_the_gauge_is_the_integral_over_the_time_used(steps: list[tuple[float, bool]]) -> None:
-    gauge, now, held, integral = Gauge(), 0.0, 0, 0.0
-    gauge.advance(0.0)
+def test_the_gauge_is_the_integral_over_the_time_since_the_first(steps: list[tuple[float, bool]]) -> None:
+    gauge, now, held, integral = Gauge(), 0.0, 1, 0.0
+    gauge.enter(now)
     for seconds, comes in steps:
         now += seconds
         integral += held * seconds
@@ -117,5 +126,4 @@ def test_the_gauge_is_the_integral_over_the_time_used(steps: list[tuple[float, b
         elif held:
             gauge.leave(now)
             held -= 1
-    sample = gauge.cut(now)
-    assert abs(sample.concurrency * now - integral) < 1e-6
+    assert abs(gauge.cut(now).concurrency * now - integral) < 1e-6
