@@ -21,6 +21,8 @@ from openfunction_py.lib import clock, durations
 from openfunction_py.resources import builds, labels, states
 
 MANAGER = "openfunction-builder"
+# Answers to a Build that asking again will not change.
+REFUSALS = frozenset({400, 403, 422})
 _RESULT = {"BuildRunTimeout": states.TIMEOUT, "BuildRunCanceled": states.CANCELED}
 
 
@@ -58,23 +60,32 @@ class Reconciler:
         if verdict.state in (states.CANCELED, states.TIMEOUT):
             await self._stop(run)
         elif verdict.state not in states.FINISHED:
-            await self._ensure(current, build, run)
+            verdict = await self._ensure(current, build, run) or verdict
         desired = current.model_copy(update={"status": decide(current, run, verdict, now=now)})
         await status.write_status(self._client, desired, current, manager=MANAGER)
         return Result(requeue_after=_until_timeout(current, verdict, now=now))
 
-    async def _ensure(self, builder: Builder, build: Build | None, run: BuildRun | None) -> None:
+    async def _ensure(self, builder: Builder, build: Build | None, run: BuildRun | None) -> Verdict | None:
+        """Make what is missing; a verdict when the server will not have it."""
         if run is not None:
-            return
-        if build is None:
-            source = builds.make_source(builder)
-            if source is not None:
-                await self._client.apply(source, manager=MANAGER)
-            await self._client.apply(builds.make_build(builder), manager=MANAGER)
+            return None
         try:
+            if build is None:
+                await self._describe(builder)
             await self._client.create(builds.make_run(builder))
         except errors.AlreadyExists:
-            return
+            return None
+        except errors.ApiError as error:
+            if error.code not in REFUSALS:
+                raise
+            return Verdict(states.FAILED, "BuildRejected", error.message)
+        return None
+
+    async def _describe(self, builder: Builder) -> None:
+        source = builds.make_source(builder)
+        if source is not None:
+            await self._client.apply(source, manager=MANAGER)
+        await self._client.apply(builds.make_build(builder), manager=MANAGER)
 
     async def _stop(self, run: BuildRun | None) -> None:
         """Ask for the end of a run that is not over; its provider ends the work."""

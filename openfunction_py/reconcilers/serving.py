@@ -22,6 +22,8 @@ from openfunction_py.lib import clock, durations
 from openfunction_py.resources import knative_services, labels, states
 
 MANAGER = "openfunction-serving"
+# Answers to a template that asking again will not change.
+REFUSALS = frozenset({400, 403, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,18 @@ class Reconciler:
             serving, function=function.metadata.name, owner=meta.owner_of(function)
         )
         found = self._services.get(wanted.metadata.namespace, wanted.metadata.name)
+        foreign = taken(found, function)
+        if foreign is not None:
+            return foreign
         if found is None or not holds(found, wanted):
             if found is not None and not await self._is_its_turn(serving, function, found):
                 return Verdict(states.STARTING, states.STARTING, "another version is about to take over")
-            found = await self._client.apply(wanted, manager=MANAGER)
+            try:
+                found = await self._client.apply(wanted, manager=MANAGER)
+            except errors.ApiError as error:
+                if error.code not in REFUSALS:
+                    raise
+                return Verdict(states.FAILED, "TemplateRejected", error.message)
         name = found.status.latest_created_revision_name
         return judge(serving, found, self._revisions.get(found.metadata.namespace, name))
 
@@ -88,6 +98,20 @@ class Reconciler:
 
 def _current(function: Function) -> str:
     return (function.status.serving.resource_ref if function.status.serving else None) or ""
+
+
+def taken(found: KnativeService | None, function: Function) -> Verdict | None:
+    """Why a Service of our name cannot be ours: it belongs to something else, or to a Function that is gone."""
+    owner = meta.controller_of(found) if found is not None else None
+    if found is None or (owner is not None and owner.uid == function.metadata.uid):
+        return None
+    name = found.metadata.name
+    if owner is not None and (owner.kind, owner.name) == (function.kind, function.metadata.name):
+        return Verdict(states.STARTING, states.STARTING, f"{name} of an earlier Function is being removed")
+    sentence = (
+        f"there is a Knative Service {name} that is not this Function's; delete it or rename the Function"
+    )
+    return Verdict(states.FAILED, "NotOwned", sentence)
 
 
 def holds(found: KnativeService, wanted: KnativeService) -> bool:

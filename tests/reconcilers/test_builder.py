@@ -6,6 +6,7 @@ from openfunction_py.api.builders import Builder
 from openfunction_py.api.upstream.core import ConfigMap
 from openfunction_py.api.upstream.shipwright import Build, BuildRun
 from openfunction_py.controller.types import Request
+from openfunction_py.kube import errors
 from openfunction_py.reconcilers import builder as reconciler
 from tests.reconcilers import play
 from tests.reconcilers.world import World
@@ -114,3 +115,11 @@ async def test_the_commit_that_was_built_reaches_the_function() -> None:
     (source,) = play.seen(there).sources
     assert source.git is not None
     assert (source.git.commit_sha, source.git.branch_name) == ("abc", "main")
+
+
+async def test_a_build_that_the_server_refuses_fails_with_its_words() -> None:
+    there = play.world()
+    there.client.refuse["Build"] = errors.ApiError("no such field", code=422, reason="Invalid")
+    there.put(play.hello())
+    await there.settle()
+    assert (again(there).status.reason, again(there).status.message) == ("BuildRejected", "no such field")

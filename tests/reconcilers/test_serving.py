@@ -5,6 +5,7 @@ from __future__ import annotations
 from openfunction_py.api.functions import Function
 from openfunction_py.api.meta import Condition
 from openfunction_py.api.upstream.knative import KnativeService
+from openfunction_py.kube import errors
 from tests.reconcilers import play
 
 
@@ -116,3 +117,36 @@ async def test_deleting_the_function_ends_its_reconcilers_quietly() -> None:
     there.remove(Function, "default", "hello")
     await there.settle()
     assert there.lister(Function).get("default", "hello") is None
+
+
+async def test_a_service_of_somebody_else_is_not_taken() -> None:
+    there = play.world()
+    there.put(KnativeService.model_validate({"metadata": {"name": "hello-ksvc", "namespace": "default"}}))
+    there.put(play.hello(build=None))
+    await there.settle()
+    assert play.condition(there).reason == "NotOwned"
+    assert play.service(there).metadata.owner_references == []
+
+
+async def test_a_service_that_an_earlier_function_left_is_waited_for() -> None:
+    there = play.world()
+    await play.running(there, play.hello(build=None))
+    there.remove(Function, "default", "hello")
+    for serving in play.servings(there):
+        there.remove(type(serving), "default", serving.metadata.name)
+    there.put(play.hello(build=None))
+    await there.settle()
+    assert play.condition(there).status == "Unknown"
+    there.remove(KnativeService, "default", "hello-ksvc")
+    await there.settle()
+    await play.revise(there)
+    assert play.condition(there).status == "True"
+
+
+async def test_a_template_that_the_server_refuses_fails_with_its_words() -> None:
+    there = play.world()
+    there.client.refuse["Service"] = errors.ApiError("must not set hostPID", code=400, reason="BadRequest")
+    there.put(play.hello(build=None))
+    await there.settle()
+    ready = play.condition(there)
+    assert (ready.reason, ready.message) == ("TemplateRejected", "must not set hostPID")

@@ -162,6 +162,7 @@ class Client:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.refuse: dict[str, errors.ApiError] = {}
 
     async def get(self, model: type[T], name: str, *, namespace: str = "") -> T:
         found = View(self._world, model).get(namespace, name)
@@ -194,6 +195,8 @@ class Client:
         self._world.remove(model, namespace, name)
 
     def _write(self, verb: str, obj: T, body: Document) -> T:
+        if obj.kind in self.refuse:
+            raise self.refuse[obj.kind]
         self._world.writes.append(f"{verb} {obj.kind} {obj.metadata.name}")
         return type(obj).model_validate(self._world.store(copy.deepcopy(body)))
 

@@ -89,9 +89,8 @@ def _status(old: StageStatus, attempt: Builder | None, *, name: str, hashed: str
 
 def _digest(function: Function, attempt: Builder | None) -> str:
     """The digest of the last image: of this attempt, or of the one that still serves."""
-    output = attempt.status.output if attempt and attempt.status.state == states.SUCCEEDED else None
-    if output is not None and output.digest:
-        return output.digest
+    if attempt is not None and attempt.status.state == states.SUCCEEDED:
+        return (attempt.status.output.digest if attempt.status.output else None) or ""
     known = function.status.revision
     return (known.image_digest if known else None) or ""
 
