@@ -18,6 +18,7 @@ from openfunction_py.api.upstream import core
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import types
 from openfunction_py.kube import client as clients
+from openfunction_py.kube import config
 from openfunction_py.lib import clock
 from openfunction_py.providers import knative, shipwright, workloads
 from openfunction_py.wire import messages
@@ -188,9 +189,15 @@ class House:
 @asynccontextmanager
 async def open_house(folder: Path, *, rate: float = 1.0) -> AsyncIterator[House]:
     """A house over a real API server in a folder; its clock runs `rate` times as fast as ours."""
-    async with server.serve(folder) as endpoint, clients.Client(endpoint) as client:
-        for name in ("default", "knative-serving"):
-            await client.create(core.Namespace.model_validate({"metadata": {"name": name}}))
+    with server.start(folder) as served:
+        async with _open(served.endpoint, rate=rate) as house:
+            yield house
+
+
+@asynccontextmanager
+async def _open(endpoint: config.Endpoint, *, rate: float) -> AsyncIterator[House]:
+    async with clients.Client(endpoint) as client:
+        await client.create(core.Namespace.model_validate({"metadata": {"name": "knative-serving"}}))
         manager = managers.Manager(client, clock=Hurried(rate))
         house = House(client, manager)
         async with asyncio.TaskGroup() as group:
