@@ -27,9 +27,10 @@ def become(function: Function, spec: control.ForkSpec, pools: object | None) -> 
         _apply_environment(spec)
         _apply_limits(spec.limits)
         _reseed()
-        _raise_pools(pools, spec)
         gc.enable()
-        instance.serve(function, settings.instance_settings(_environ(spec)))
+        instance.serve(
+            function, settings.instance_settings(_environ(spec)), when_quiet=lambda: _raise_pools(pools, spec)
+        )
         code = 0
     except exits.StartError as error:
         cli.tell(error)
@@ -90,7 +91,10 @@ def _reseed() -> None:
 
 
 def _raise_pools(pools: Any, spec: control.ForkSpec) -> None:  # Any: threadpoolctl is the user's, not ours
-    """Let BLAS and OpenMP use the processors of this instance; the template held them at one thread."""
+    """Let BLAS and OpenMP use the processors of this instance; the template held them at one thread.
+
+    It starts their threads, which takes longer than the fork itself, and is not safe while they compute.
+    """
     wanted = spec.limits.get("cpus") or _processors()
     if pools is not None and wanted > 1:
         pools.limit(limits=wanted)

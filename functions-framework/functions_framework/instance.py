@@ -21,6 +21,9 @@ from functions_framework.settings import InstanceSettings
 
 _log = logging.getLogger("functions_framework")
 
+# Preparations that the first answer must not wait for begin after this, in seconds.
+_QUIET_AFTER = 0.25
+
 
 class Instance:
     """Serves until drained or stopped; implements link.Orders."""
@@ -40,7 +43,13 @@ class Instance:
         """End at once."""
         self.drain(0.0)
 
-    async def run(self, listener: socket.socket, listening: Callable[[int], None] | None = None) -> None:
+    async def run(
+        self,
+        listener: socket.socket,
+        *,
+        listening: Callable[[int], None] | None = None,
+        when_quiet: Callable[[], None] | None = None,
+    ) -> None:
         """Serve on a bound socket until an order to end has been carried out."""
         port: int = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
@@ -50,6 +59,8 @@ class Instance:
         await site.start(listener)
         if listening is not None:
             listening(port)
+        if when_quiet is not None:
+            loop.call_later(_QUIET_AFTER, _once_quiet, site, when_quiet)
         async with asyncio.TaskGroup() as group:
             line = group.create_task(self._link(site))
             await self._end(site, await self._orders.get())
@@ -78,7 +89,11 @@ class Instance:
 
 
 def serve(
-    function: Function, settings: InstanceSettings, *, listening: Callable[[int], None] | None = None
+    function: Function,
+    settings: InstanceSettings,
+    *,
+    listening: Callable[[int], None] | None = None,
+    when_quiet: Callable[[], None] | None = None,
 ) -> None:
     """Bind, build the loop and serve until told to end; raises StartError when the address is taken.
 
@@ -86,12 +101,22 @@ def serve(
         function: what answers.
         settings: address, limits, identity.
         listening: told the port once connections are accepted, which matters when the port was 0.
+        when_quiet: called once, soon after the start, at a moment without a request under way.
     """
     listener = server.bind(settings.host, settings.port)
     loop = new_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(Instance(function, settings).run(listener, listening))
+    loop.run_until_complete(
+        Instance(function, settings).run(listener, listening=listening, when_quiet=when_quiet)
+    )
     loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _once_quiet(site: server.Server, call: Callable[[], None]) -> None:
+    if site.meter.in_flight:
+        site.loop.call_later(_QUIET_AFTER, _once_quiet, site, call)
+    else:
+        call()
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
