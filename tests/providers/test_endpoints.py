@@ -97,6 +97,12 @@ def test_a_service_without_pods_has_one_empty_slice_of_the_same_name_each_time()
     assert first.endpoints == []
 
 
+def test_going_to_zero_empties_the_slice_that_is_there() -> None:
+    (used,) = endpoints.make_slices(service(), [pod()])
+    (empty,) = endpoints.make_slices(service(), [], before=[used])
+    assert (empty.metadata.name, empty.endpoints, empty.ports) == (used.metadata.name, [], used.ports)
+
+
 def test_a_slice_that_is_the_same_is_not_written_again() -> None:
     (made,) = endpoints.make_slices(service(), [pod()])
     (gone,) = endpoints.make_slices(service(), [pod(deleting=True)])

@@ -41,8 +41,8 @@ class Reconciler:
         if service is None or service.metadata.deletion_timestamp or not service.spec.selector:
             return types.Result()
         selected = self._pods.list(request.namespace, labels=service.spec.selector)
-        wanted = {one.metadata.name: one for one in make_slices(service, selected)}
         present = {one.metadata.name: one for one in self._slices.owned_by(service.metadata.uid)}
+        wanted = {one.metadata.name: one for one in make_slices(service, selected, before=present.values())}
         async with asyncio.TaskGroup() as group:
             for name, one in wanted.items():
                 if name not in present or differs(present[name], one):
@@ -61,14 +61,19 @@ def differs(present: discovery.EndpointSlice, wanted: discovery.EndpointSlice) -
     return bool(labels) or any(have.get(key) != want.get(key) for key in ("endpoints", "ports"))
 
 
-def make_slices(service: core.Service, selected: Iterable[core.Pod]) -> list[discovery.EndpointSlice]:
-    """The slices of a Service: Pods with equal ports share one, at most a hundred each; one when there is none."""
+def make_slices(
+    service: core.Service, selected: Iterable[core.Pod], *, before: Iterable[discovery.EndpointSlice] = ()
+) -> list[discovery.EndpointSlice]:
+    """The slices of a Service: Pods with equal ports share one, at most a hundred each.
+
+    Without a Pod a slice that was there stays, empty: going to zero and back writes it and makes no other.
+    """
     groups: dict[Ports, list[core.Pod]] = {}
     for pod in sorted(selected, key=lambda one: one.metadata.name):
         if pods.has_address(pod) and not pods.is_finished(pod):
             groups.setdefault(resolve_ports(service, pod), []).append(pod)
     if not groups:
-        groups[resolve_ports(service, None)] = []
+        groups[next(map(_ports_of, before), resolve_ports(service, None))] = []
     made = []
     for ports, members in groups.items():
         for start in range(0, max(1, len(members)), PER_SLICE):
@@ -76,6 +81,10 @@ def make_slices(service: core.Service, selected: Iterable[core.Pod]) -> list[dis
                 _make_slice(service, ports, members[start : start + PER_SLICE], part=start // PER_SLICE)
             )
     return made
+
+
+def _ports_of(found: discovery.EndpointSlice) -> Ports:
+    return tuple((one.name, one.port or 0, one.protocol) for one in found.ports)
 
 
 def _make_slice(
