@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from openfunction_py.api.meta import ObjectMeta, Open
+from openfunction_py.api.meta import Condition, ObjectMeta, Open
 
 Schema = dict[str, Any]
 _SCALARS: dict[object, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
@@ -50,7 +50,7 @@ def _typed(annotation: object) -> Schema:
     if origin is typing.Literal:
         return {"type": "string", "enum": list(arguments)}
     if origin is list:
-        return {"type": "array", "items": _typed(arguments[0])}
+        return {"type": "array", "items": _typed(arguments[0]), **_list_type(arguments[0])}
     if origin is dict:
         return {"type": "object", "additionalProperties": _typed(arguments[1])}
     if annotation is ObjectMeta:
@@ -58,6 +58,13 @@ def _typed(annotation: object) -> Schema:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return of(annotation)
     return _ANYTHING
+
+
+def _list_type(item: object) -> Schema:
+    """Conditions are one per type, whoever writes them."""
+    if isinstance(item, type) and issubclass(item, Condition):
+        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    return {}
 
 
 def _union(arguments: tuple[object, ...]) -> Schema:

@@ -156,6 +156,9 @@ def judge(serving: Serving, service: KnativeService, revision: Revision | None) 
         return Verdict(states.RUNNING, states.RUNNING, f"revision {name} serves", name)
     if ready is not None and ready.status == "False":
         return Verdict(states.FAILED, ready.reason or "ServiceFailed", ready.message, name)
+    if serving.status.state == states.RUNNING and found.latest_ready_revision_name == name:
+        # Scaling or a new route is under way; what ran goes on until something says that it failed.
+        return Verdict(states.RUNNING, states.RUNNING, f"revision {name} serves", name)
     message = (ready.message if ready else "") or f"revision {name} is starting"
     return Verdict(states.STARTING, states.STARTING, message, name)
 

@@ -119,6 +119,16 @@ async def test_deleting_the_function_ends_its_reconcilers_quietly() -> None:
     assert there.lister(Function).get("default", "hello") is None
 
 
+async def test_what_runs_stays_running_while_its_service_is_undecided() -> None:
+    there = play.world()
+    await play.running(there, play.hello(build=None))
+    status = play.service(there).status.to_wire()
+    undecided = {"type": "Ready", "status": "Unknown", "reason": "Deploying"}
+    there.set_status(KnativeService, "hello-ksvc", {**status, "conditions": [undecided]})
+    await there.settle()
+    assert play.condition(there).status == "True"
+
+
 async def test_a_service_of_somebody_else_is_not_taken() -> None:
     there = play.world()
     there.put(KnativeService.model_validate({"metadata": {"name": "hello-ksvc", "namespace": "default"}}))
