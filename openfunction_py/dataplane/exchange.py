@@ -72,7 +72,7 @@ class Exchange:
     __slots__ = (
         "answer_begun", "begun", "body_complete", "buffer", "buffered", "chunks_out", "client",
         "close_after", "cold", "deadline", "discarded", "head_request", "held", "hub", "instance",
-        "over", "prefix", "request", "status", "throttler", "tunnel", "upstream", "upstream_blocked",
+        "over", "pending", "prefix", "request", "status", "throttler", "tunnel", "upstream", "upstream_blocked",
     )  # fmt: skip
 
     def __init__(self, client: Downstream, request: Request, hub: Hub) -> None:
@@ -82,6 +82,7 @@ class Exchange:
         self.head_request = request.method == b"HEAD"
         self.prefix = ""
         self.buffer: list[bytes] = []
+        self.pending: list[bytes] = []
         self.buffered = self.discarded = 0
         self.body_complete = False
         self.throttler: Throttler | None = None
@@ -205,11 +206,21 @@ class Exchange:
             lines.append(b"connection: close")
         elif old:
             lines.append(b"connection: keep-alive")
-        self.client.write(answers.open_head(head.status, head.phrase, lines))
+        self.pending.append(answers.open_head(head.status, head.phrase, lines))
 
     def data(self, chunk: bytes) -> None:
-        """Send a piece of the answer's body."""
-        self.client.write(answers.chunk(chunk) if self.chunks_out else chunk)
+        """Send a piece of the answer's body, or of what comes through a tunnel."""
+        if self.tunnel:
+            self.client.write(chunk)
+        else:
+            self.pending.append(answers.chunk(chunk) if self.chunks_out else chunk)
+
+    def flush(self) -> None:
+        """Send what has come of the answer in one write: a write is what costs most here."""
+        if self.pending:
+            data = self.pending[0] if len(self.pending) == 1 else b"".join(self.pending)
+            self.pending.clear()
+            self.client.write(data)
 
     def client_full(self, *, full: bool) -> None:
         """Slow the instance down while the client is slow."""
@@ -223,7 +234,8 @@ class Exchange:
             self.client.end()
             return
         if self.chunks_out:
-            self.client.write(answers.LAST_CHUNK)
+            self.pending.append(answers.LAST_CHUNK)
+        self.flush()
         self.finish()
         self.leave_client()
 

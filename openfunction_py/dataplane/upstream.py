@@ -15,6 +15,7 @@ from openfunction_py.dataplane.throttler import Instance
 
 SWITCHING = 101
 MAX_HEAD = 1024 * 1024
+PEEK = int(socket.MSG_PEEK) | int(socket.MSG_DONTWAIT)
 
 
 class AnswerHead(NamedTuple):
@@ -38,6 +39,9 @@ class Receiver(Protocol):
 
     def data(self, chunk: bytes) -> None:
         """A piece of the body came."""
+
+    def flush(self) -> None:
+        """Nothing more can be told for now."""
 
     def ended(self) -> None:
         """The answer is complete."""
@@ -89,7 +93,7 @@ class Upstream(asyncio.Protocol):
         if self.closed or self.transport.is_closing():
             return False
         try:
-            self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self.sock.recv(1, PEEK)
         except BlockingIOError:
             return True
         except OSError:
@@ -157,8 +161,12 @@ class Upstream(asyncio.Protocol):
                 self.fail(f"the instance's answer is not HTTP/1.1 ({error})")
                 return
             self.stray = True
-        if self.complete and self.receiver is receiver:
+        if self.receiver is not receiver:
+            return
+        if self.complete:
             self.finish(receiver)
+        else:
+            receiver.flush()
 
     def finish(self, receiver: Receiver) -> None:
         """Tell the end; a connection that said more than it should is not kept."""
