@@ -122,9 +122,15 @@ def _git(command: list[str]) -> str:
     environ = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.strip().splitlines() if line] or ["git failed without a word"]
-        raise reasons.BuildError("SourceNotFound", f"git could not get the source: {lines[-1]}")
+        raise reasons.BuildError("SourceNotFound", f"git could not get the source: {_decisive(done.stderr)}")
     return done.stdout
+
+
+def _decisive(said: str) -> str:
+    """The line in which git says what is wrong; what follows it is advice."""
+    lines = [line for line in said.strip().splitlines() if line]
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
+    return (fatal or lines or ["it failed without a word"])[0]
 
 
 def _from_bundle(name: str, layout: images.Layout, into: Path) -> Mapping[str, Any]:
