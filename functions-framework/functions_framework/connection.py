@@ -241,7 +241,8 @@ class Connection(asyncio.Protocol):
         elif len(body) < _JOIN_BELOW:
             transport.write(head + body)
         else:
-            transport.writelines((head, body))
+            transport.write(head)  # not writelines, which in some releases of asyncio never pauses us
+            transport.write(body)
         if close:
             self._queue.clear()
             transport.close()
