@@ -99,10 +99,7 @@ def _failure(error: Exception) -> status.StatusError:
             "The provided continue parameter or resource version is too old; list again without it"
         )
     if isinstance(error, store.FutureRevisionError):
-        causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
-        return status.StatusError(
-            504, "Timeout", str(error), details={"retryAfterSeconds": 1, "causes": causes}
-        )
+        return status.not_given_yet(str(error))
     if isinstance(error, database.StoreError):
         return status.internal(str(error))
     return status.internal(f"{type(error).__name__}: {error}")

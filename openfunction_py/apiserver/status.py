@@ -118,6 +118,12 @@ def expired(message: str) -> StatusError:
     return StatusError(410, "Expired", message)
 
 
+def not_given_yet(message: str) -> StatusError:
+    """The version asked for is newer than any this server gave; a client lists again."""
+    causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
+    return StatusError(504, "Timeout", message, details={"retryAfterSeconds": 1, "causes": causes})
+
+
 def too_large(limit: int) -> StatusError:
     """The body exceeds the limit, in bytes."""
     return StatusError(

@@ -17,7 +17,7 @@ from openfunction_py.apiserver.dependencies import Dependencies
 from openfunction_py.apiserver.representation import Form
 from openfunction_py.apiserver.request import Options, Target, stored
 from openfunction_py.apiserver.selectors import Selector
-from openfunction_py.apiserver.store import CompactedError
+from openfunction_py.apiserver.store import CompactedError, FutureRevisionError
 
 BOOKMARK_SECONDS = 60.0
 SHORTEST_DEFAULT, LONGEST_DEFAULT = 1800, 3600
@@ -55,8 +55,9 @@ class Watch:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         try:
             watcher, lines = self._start()
-        except CompactedError as error:
-            await send(_chunk(representation.line("ERROR", _encoded(status.expired(str(error))))))
+        except (CompactedError, FutureRevisionError) as error:
+            said = status.expired if isinstance(error, CompactedError) else status.not_given_yet
+            await send(_chunk(representation.line("ERROR", _encoded(said(str(error))))))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         try:

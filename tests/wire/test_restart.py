@@ -68,10 +68,6 @@ async def test_work_goes_on_each_time_the_server_returns(tmp_path: Path) -> None
         task.cancel()
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the embedded server breaks off a watch from a version it never gave, and does not say why",
-)
 async def test_a_server_that_returns_without_its_store_empties_the_cache(tmp_path: Path) -> None:
     with testing.start(tmp_path) as first:
         endpoint, port = first.endpoint, first.port
