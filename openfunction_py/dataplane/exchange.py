@@ -341,7 +341,15 @@ class Exchange:
             message = "The function did not answer in time (spec.serving.triggers.http.timeoutSeconds)."
             self.fail(Answer(504, "Timeout", message))
         else:
-            trouble = self.throttler.revision.trouble if self.throttler is not None else ""
-            hint = trouble or "See `ofn describe` and `ofn logs`."
-            message = f"No instance of the function became ready in time. {hint}"
-            self.fail(Answer(503, "NoInstance", message, self.hub.settings.retry_after))
+            self.fail(self.overdue())
+
+    def overdue(self) -> Answer:
+        """Return the answer to a request that waited too long, with what is known about why."""
+        retry = self.hub.settings.retry_after
+        if self.throttler is None:
+            message = (
+                "The gateway knows no functions yet: the control plane does not answer. See `ofn status`."
+            )
+            return Answer(503, "NoRouteTable", message, retry)
+        hint = self.throttler.revision.trouble or "See `ofn describe` and `ofn logs`."
+        return Answer(503, "NoInstance", f"No instance of the function became ready in time. {hint}", retry)

@@ -31,6 +31,7 @@ class Gateway:
         self.table = RouteTable()
         self.throttlers: dict[RevisionKey, Throttler] = {}
         self.clients: set[Client] = set()
+        self.unrouted: list[Exchange] = []
         self.draining = False
         self.synced = False
         self.held_bytes = 0
@@ -52,7 +53,8 @@ class Gateway:
         """Serve a new route table; requests that wait for a Revision without traffic find another."""
         self.table = table
         self.synced = True
-        stranded: list[Waiter] = []
+        stranded: list[Waiter] = [exchange for exchange in self.unrouted if not exchange.over]
+        self.unrouted.clear()
         for key in self.throttlers.keys() - table.revisions.keys():
             stranded += self.throttlers.pop(key).close()
         for key, revision in table.revisions.items():
@@ -118,10 +120,23 @@ class Gateway:
         if path == status.PATH and exchange.client.peer in status.LOOPBACK:
             exchange.reply(status.document(self))
             return
+        if not self.synced:
+            self.wait_for_table(exchange)
+            return
         near = self.table.near(host, path)
         asked = f"{host}{path}"
         hint = f"Did you mean {' or '.join(near)}?" if near else "`ofn get functions` lists what there is."
         exchange.fail(Answer(404, "NoFunction", f"No function answers at {asked}. {hint}"))
+
+    def wait_for_table(self, exchange: Exchange) -> None:
+        """Hold what comes before the first route table: nobody knows yet that there is no such function."""
+        if len(self.unrouted) >= self.settings.queue_length:
+            self.unrouted = [one for one in self.unrouted if not one.over]
+        if len(self.unrouted) >= self.settings.queue_length:
+            exchange.refuse_full()
+            return
+        exchange.deadline = self.monotonic() + self.settings.hold
+        self.unrouted.append(exchange)
 
     # connections to instances
 

@@ -52,7 +52,9 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def running(routes: RouteTable | None = None, settings: Settings | None = None) -> AsyncIterator[House]:
+async def running(
+    routes: RouteTable | None = None, settings: Settings | None = None, *, synced: bool = True
+) -> AsyncIterator[House]:
     """Run a gateway on a free port."""
     reports: list[tuple[RevisionKey, Sample]] = []
 
@@ -60,7 +62,8 @@ async def running(routes: RouteTable | None = None, settings: Settings | None = 
         reports.append((key, sample))
 
     gateway = Gateway(settings=settings or Settings(drain=1.0), clock=SystemClock(), send=send)
-    gateway.update(routes or RouteTable())
+    if synced:
+        gateway.update(routes or RouteTable())
     async with asyncio.TaskGroup() as tasks:
         loop = tasks.create_task(gateway.run())
         async with server.listening(gateway, host=LOCAL, port=0) as port:

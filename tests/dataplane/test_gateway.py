@@ -278,3 +278,37 @@ async def test_a_taken_port_is_told_in_a_sentence() -> None:
         with pytest.raises(server.ListenError, match="choose another port"):
             async with server.listening(here.gateway, host=house.LOCAL, port=here.port):
                 pass
+
+
+async def test_what_comes_before_the_first_table_waits_for_it() -> None:
+    async with (
+        house.instance(house.answering()) as endpoint,
+        house.running(synced=False) as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        call = tasks.create_task(house.raw(here.port, house.get()))
+        await here.until(lambda: len(here.gateway.unrouted) == 1)
+        here.gateway.update(house.table(endpoint))
+    assert call.result().startswith(b"HTTP/1.1 200")
+
+
+async def test_without_a_table_the_wait_ends_with_a_sentence() -> None:
+    async with house.running(settings=Settings(hold=0.2), synced=False) as here:
+        answer = await house.raw(here.port, house.get())
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"x-ofn-reason: NoRouteTable" in answer
+
+
+async def test_who_waits_for_a_revision_without_traffic_moves_to_the_one_that_has_it() -> None:
+    later = RevisionKey("default", "hello-00002")
+    async with (
+        house.instance(house.answering()) as endpoint,
+        house.running(house.table()) as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        call = tasks.create_task(house.raw(here.port, house.get()))
+        await here.until(lambda: len(here.gateway.throttlers[KEY].waiting) == 1)
+        moved = house.table(endpoint, key=later)
+        both = {**moved.revisions, **house.table().revisions}
+        here.gateway.update(type(moved)(moved.hosts, moved.prefixes, both, moved.domains))
+    assert call.result().startswith(b"HTTP/1.1 200")
