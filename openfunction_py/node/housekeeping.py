@@ -1,4 +1,4 @@
-"""What the node keeps in order beside its Pods: templates of Deployments that are gone, and logs that grow.
+"""What the node keeps in order beside its Pods: templates as long as their Deployments, and logs that grow.
 
 It ends no instance.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from openfunction_py.api.upstream import apps
+from openfunction_py.api import meta
+from openfunction_py.api.upstream import apps, core
+from openfunction_py.kube import errors
 from openfunction_py.lib import log
-from openfunction_py.node import specs
+from openfunction_py.node import environment, images, runtime, specs
 from openfunction_py.node.following import Listener
 from openfunction_py.node.parts import Parts
-from openfunction_py.node.templates import Templates
+from openfunction_py.node.runtime import TemplateSpec
+from openfunction_py.node.templates import About, Templates
 
 REVISION_LABEL = specs.REVISION_LABEL
 LOG_SECONDS = 60.0
@@ -22,13 +25,17 @@ logger = log.get("node.housekeeping")
 
 
 class TemplateKeeper:
-    """Ends a revision's templates with its Deployment, also when that went while no node ran."""
+    """Keeps a revision's template while its Deployment exists, also at zero, so that the next wake is a fork."""
 
     def __init__(self, parts: Parts, known: Templates, group: asyncio.TaskGroup) -> None:
         """Look after these templates; work belongs to the group."""
         self._parts = parts
         self._templates = known
         self._group = group
+        self._deployments: dict[tuple[str, str], apps.Deployment] = {}
+        self._losses: dict[tuple[str, str], int] = {}
+        self._one_at_a_time = asyncio.Lock()
+        known.on_lost = self._lost
 
     @property
     def listener(self) -> Listener[apps.Deployment]:
@@ -36,18 +43,74 @@ class TemplateKeeper:
         return Listener(on_list=self._all, on_change=self._one)
 
     def _all(self, deployments: Sequence[apps.Deployment]) -> None:
-        present = {_revision(one) for one in deployments}
-        for about in self._templates.list():
-            if (about.namespace, about.revision) not in present:
-                self._drop(about.namespace, about.revision)
+        """End templates of what is gone; warm what an earlier node had warm, newest first."""
+        self._deployments = {_revision(one): one for one in deployments}
+        held = {(about.namespace, about.revision) for about in self._templates.list()}
+        for revision in held - self._deployments.keys():
+            self._drop(*revision)
+        newest_first = sorted(
+            self._deployments.items(),
+            key=lambda item: item[1].metadata.creation_timestamp or "",
+            reverse=True,
+        )
+        for revision, _ in newest_first:
+            if revision not in held:
+                self._group.create_task(self._warm(revision))
 
     def _one(self, deployment: apps.Deployment, exists: bool) -> None:  # noqa: FBT001 - a listener's second value
-        if not exists:
-            self._drop(*_revision(deployment))
+        revision = _revision(deployment)
+        if exists:
+            self._deployments[revision] = deployment
+        else:
+            self._deployments.pop(revision, None)
+            self._losses.pop(revision, None)
+            self._drop(*revision)
 
     def _drop(self, namespace: str, revision: str) -> None:
         logger.info("a revision is gone and its templates end", namespace=namespace, revision=revision)
         self._group.create_task(self._templates.drop(namespace, revision))
+
+    def _lost(self, about: About) -> None:
+        revision = about.namespace, about.revision
+        if revision in self._deployments:
+            self._losses[revision] = self._losses.get(revision, 0) + 1
+            delay = self._parts.settings.back_off.delay(self._losses[revision])
+            self._group.create_task(self._warm(revision, after=delay))
+
+    async def _warm(self, revision: tuple[str, str], *, after: float = 0.0) -> None:
+        """Start a revision's template, unless its Deployment went or its Pods would not be forks."""
+        await asyncio.sleep(after)
+        async with self._one_at_a_time:
+            deployment = self._deployments.get(revision)
+            if deployment is None:
+                return
+            try:
+                spec = await self._spec(deployment)
+                if spec is not None:
+                    await self._templates.ensure(spec)
+            except (images.NotRunnableError, runtime.RefusedError, errors.ApiError) as error:
+                logger.info("a revision is not kept warm", revision=revision[1], error=str(error))
+
+    async def _spec(self, deployment: apps.Deployment) -> TemplateSpec | None:
+        """The template of the Pods this Deployment would make; what only a Pod itself has is no part of it."""
+        template = deployment.spec.template
+        pod = core.Pod(
+            metadata=meta.ObjectMeta(
+                name=deployment.metadata.name,
+                namespace=deployment.metadata.namespace,
+                labels=template.metadata.labels,
+                annotations=template.metadata.annotations,
+            ),
+            spec=template.spec,
+        )
+        parts = self._parts
+        container = pod.spec.containers[0]
+        runnable = await parts.images.resolve(container.image)
+        sources = environment.Sources(parts.client, pod.metadata.namespace)
+        env = await environment.resolve(container, pod, address="", sources=sources)
+        spec = specs.make_template(pod, runnable=runnable, env=env, level=parts.level, home=parts.home)
+        why = specs.why_no_fork(pod, container, trusted=runnable.trusted, template=spec)
+        return None if why or not parts.settings.zygote else spec
 
 
 def _revision(deployment: apps.Deployment) -> tuple[str, str]:

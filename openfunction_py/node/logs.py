@@ -12,13 +12,14 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from openfunction_py.node import files, sandbox
+from openfunction_py.node import files, processes, sandbox
 from openfunction_py.wire.messages import LogsRequest
 
 PIECE = 1 << 16
 LOOK_SECONDS = 0.2  # only while somebody follows a log
 MAX_RUN_BYTES = 16 << 20
 KEEP_RUNS = 5
+FIRST_RUN_SECONDS = 20.0
 KEEP_BYTES = 256 << 20
 
 
@@ -77,7 +78,7 @@ class Shelf:
 
     async def read(self, request: LogsRequest) -> AsyncGenerator[bytes, None]:
         """The text of a log; raises MissingLogError."""
-        path = self._find(request)
+        path = await self._await_run(request)
         with path.open("rb") as file:
             file.seek(_start(file.fileno(), request.tail))
             while True:
@@ -89,6 +90,20 @@ class Shelf:
                 if file.tell() > path.stat().st_size:
                     file.seek(0)  # the log was cut to its bound
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def _await_run(self, request: LogsRequest) -> Path:
+        """The file of a run; who follows waits a while for a container that is about to start."""
+        over = asyncio.get_running_loop().time() + FIRST_RUN_SECONDS
+        while True:
+            changed = self._changed
+            try:
+                return self._find(request)
+            except MissingLogError:
+                left = over - asyncio.get_running_loop().time()
+                if not request.follow or left <= 0:
+                    raise
+            async with processes.deadline(left):
+                await changed.wait()
 
     def _find(self, request: LogsRequest) -> Path:
         folders = sorted(

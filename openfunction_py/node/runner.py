@@ -110,6 +110,11 @@ class Runner:
         return self._parts.shelf.run(folder, self.container.name, self.record.restarts)
 
     async def _start(self) -> None:
+        if self._pod.spec.init_containers:
+            raise images.NotRunnableError(
+                "InitContainersNotSupported",
+                "this node runs no init containers; do their work in the container itself, or run it on a cluster",
+            )
         runnable = await self._parts.images.resolve(self.container.image)
         self.record = replace(self.record, image_id=runnable.digest)
         sources = environment.Sources(self._parts.client, self._pod.metadata.namespace)
@@ -143,7 +148,8 @@ class Runner:
 
     async def _launch(self, spec: InstanceSpec) -> Instance:
         """A fork if that is possible, else a fresh process, and why."""
-        why = specs.why_no_fork(self._pod, self.container, spec)
+        trusted = spec.level is sandbox.Level.NONE
+        why = specs.why_no_fork(self._pod, self.container, trusted=trusted, template=spec.template)
         if not why and not self._parts.settings.zygote:
             why = "this node is set to start fresh processes"
         if not why:

@@ -77,7 +77,7 @@ def make_instance(
             stage=place.pod_folder / "stage" if binds else None,
         ),
         cpus=_cpus(container),
-        template=_template(pod, runnable=runnable, env=env, level=level, home=home),
+        template=make_template(pod, runnable=runnable, env=env, level=level, home=home),
     )
 
 
@@ -100,9 +100,13 @@ def _instance_env(
     }
 
 
-def _template(
+def make_template(
     pod: core.Pod, *, runnable: Runnable, env: Resolved, level: Level, home: Home
 ) -> TemplateSpec | None:
+    """What the template of the Pod's revision is made from; None when it cannot have one.
+
+    The key holds all that the template has imported and may show to its forks, and who they belong to.
+    """
     revision = pod.metadata.labels.get(REVISION_LABEL, "")
     if not revision or not runnable.template_argv:
         return None
@@ -124,9 +128,11 @@ def _template(
     )
 
 
-def why_no_fork(pod: core.Pod, container: core.Container, spec: InstanceSpec) -> str:
+def why_no_fork(
+    pod: core.Pod, container: core.Container, *, trusted: bool, template: TemplateSpec | None
+) -> str:
     """Why this instance is a fresh process whatever its template says; empty when it may be a fork."""
-    if spec.level is Level.NONE:
+    if trusted:
         return "the image is a program of the platform"
     if container.command or container.args:
         return "the container has a command line of its own"
@@ -134,7 +140,7 @@ def why_no_fork(pod: core.Pod, container: core.Container, spec: InstanceSpec) ->
         return f"the annotation {PREFERENCE} asks for it"
     if container.volume_mounts:
         return "the container mounts volumes, which a template cannot show to its forks"
-    if spec.template is None:
+    if template is None:
         return "the Pod belongs to no Revision, or its image does not serve a function of this framework"
     return ""
 

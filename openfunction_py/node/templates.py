@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ IMPORT_SECONDS = 120.0
 FORK_SECONDS = 10.0
 EXIT_SECONDS = 2.0
 MAX_CODES = 4096
+DEFAULT_BUDGET = 1 << 30
 FIRST_DIAL, LONGEST_DIAL = 0.005, 0.1
 
 logger = log.get("node.templates")
@@ -68,10 +69,12 @@ class Template:
     ends: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
     codes: dict[int, int] = field(default_factory=dict)
     count: int = 0
+    used: float = 0.0
 
     async def fork(self, spec: control.ForkSpec) -> int:
         """The pid of a new fork; raises runtime.RefusedError."""
         self.count += 1
+        self.used = asyncio.get_running_loop().time()
         request = f"{spec.instance}/{self.count}"
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.forks[request] = answer
@@ -148,8 +151,12 @@ def _settle(
 class Templates:
     """All templates of a node; their tasks belong to the group it is given."""
 
-    def __init__(self, home: Home, group: asyncio.TaskGroup) -> None:
-        """Keep sockets under the run folder and state under the node's."""
+    def __init__(self, home: Home, group: asyncio.TaskGroup, *, budget: int = DEFAULT_BUDGET) -> None:
+        """Keep sockets under the run folder and state under the node's; `budget` is their memory in bytes."""
+        self._budget = budget
+        self.on_lost: Callable[[About], None] | None = (
+            None  # told of one that ended although nobody asked it to
+        )
         self._home = home
         self._group = group
         self._ready: dict[str, Template] = {}
@@ -173,11 +180,26 @@ class Templates:
             if found is not None and not found.link.closed:
                 return found
             try:
-                return await self._start(spec)
+                started = await self._start(spec)
             except runtime.RefusedError as refusal:
                 if refusal.reason == "NotForkSafe":
                     self._refused[spec.key] = refusal
                 raise
+        await self._make_room(started)
+        return started
+
+    async def _make_room(self, newest: Template) -> None:
+        """End the least recently used templates while all together are above the budget."""
+        sizes = {key: processes.memory(one.about.identity.pid)[0] for key, one in self._ready.items()}
+        oldest_first = sorted(self._ready.values(), key=lambda one: one.used)
+        for template in oldest_first:
+            if sum(sizes.values()) <= self._budget:
+                return
+            key = template.about.key
+            if template is not newest and key in self._ready:
+                logger.info("a template ends to make room", revision=template.about.revision)
+                sizes.pop(key, None)
+                await self._quit(key)
 
     async def _start(self, spec: TemplateSpec) -> Template:
         folder = self._folder(spec.key)
@@ -217,7 +239,7 @@ class Templates:
             await link.close()
             reason = "NotForkSafe" if ready else "TemplateFailed"
             raise runtime.RefusedError(reason, str(ready.get("reason") or "the template did not answer"))
-        template = Template(about, link)
+        template = Template(about, link, used=asyncio.get_running_loop().time())
         self._ready[about.key] = template
         self._group.create_task(self._attend(template))
         return template
@@ -246,12 +268,15 @@ class Templates:
     async def _attend(self, template: Template) -> None:
         await template.listen()
         about = template.about
-        if self._ready.get(about.key) is template:
+        lost = self._ready.get(about.key) is template
+        if lost:
             del self._ready[about.key]
             logger.warning("a template ended; the next instance starts another", revision=about.revision)
         async with self._starting.setdefault(about.key, asyncio.Lock()):
             if about.key not in self._ready:
                 await self._end(about)
+        if lost and self.on_lost is not None:
+            self.on_lost(about)
 
     async def _end(self, about: About) -> None:
         """Make sure that the process is gone; its forks are in sessions of their own and stay."""
@@ -270,7 +295,9 @@ class Templates:
                 await self._quit(about.key)
 
     async def _quit(self, key: str) -> None:
-        template = self._ready.pop(key)
+        template = self._ready.pop(key, None)
+        if template is None:
+            return
         with contextlib.suppress(ConnectionError):
             await template.link.send(control.stop_template())
         async with processes.deadline(EXIT_SECONDS):

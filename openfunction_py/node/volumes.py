@@ -89,6 +89,10 @@ def binds(container: core.Container, folder: Path) -> list[Bind]:
     found = []
     for mount in container.volume_mounts:
         source = folder / mount.name
+        if ".." in PurePosixPath(mount.sub_path).parts or mount.sub_path.startswith("/"):
+            raise images.NotRunnableError(
+                "CreateContainerConfigError", f"the subPath {mount.sub_path} leaves its volume"
+            )
         if mount.sub_path:
             source = source / mount.sub_path
         if source.exists():

@@ -80,7 +80,7 @@ class House:
         found = None
         try:
             async with asyncio.timeout(SECONDS):
-                while (found := await self.get(name)) is None or not holds(found):
+                while (found := await self.get(name)) is None or not holds(found):  # noqa: ASYNC110 - see tests.waiting
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"it never held of {found and found.to_wire()}") from None
@@ -89,7 +89,7 @@ class House:
     async def until_gone(self, name: str) -> None:
         """Return once there is no Pod of that name."""
         async with asyncio.timeout(SECONDS):
-            while await self.get(name) is not None:
+            while await self.get(name) is not None:  # noqa: ASYNC110 - see tests.waiting
                 await asyncio.sleep(0.02)
 
     @asynccontextmanager
@@ -122,7 +122,12 @@ def is_ready(pod: core.Pod) -> bool:
 
 async def fetch(pod: core.Pod, path: str = "/", port: int = 8080) -> tuple[int, bytes]:
     """One GET to the Pod's own address: status and body."""
-    reader, writer = await asyncio.open_connection(pod.status.pod_ip, port)
+    return await fetch_at(pod.status.pod_ip, port, path)
+
+
+async def fetch_at(host: str, port: int, path: str = "/") -> tuple[int, bytes]:
+    """One GET: status and body."""
+    reader, writer = await asyncio.open_connection(host, port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
     async with asyncio.timeout(SECONDS):
         answer = await reader.read()

@@ -10,7 +10,12 @@ from openfunction_py.node import processes
 from tests.node.house import House, fetch, is_ready
 
 PORTS = [{"containerPort": 8080}]
-SHELL = "def hello(request):\n    import os\n    return {name: os.environ.get(name) for name in ('A','B','C','D','E','F')}\n"
+SHELL = """
+import os
+
+def hello(request):
+    return {name: os.environ.get(name) for name in "ABCDEF"}
+"""
 
 
 def shell(script: str) -> dict[str, Any]:
@@ -68,7 +73,6 @@ async def test_an_image_that_is_not_here_says_what_would_make_it_run(running: Ho
 
 async def test_an_image_of_another_interpreter_is_refused_by_name(running: House) -> None:
     from openfunction_builder import images  # noqa: PLC0415
-
     from tests.node import pictures  # noqa: PLC0415
 
     layout = images.Layout(running.home.images)
