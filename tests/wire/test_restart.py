@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from openfunction_py.api.upstream.core import ConfigMap, Namespace
 from openfunction_py.apiserver import testing
 from openfunction_py.controller import manager as managers
