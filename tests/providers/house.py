@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,6 @@ from openfunction_py.api.upstream import core
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import types
 from openfunction_py.kube import client as clients
-from openfunction_py.kube import config
 from openfunction_py.lib import clock
 from openfunction_py.providers import knative, shipwright, workloads
 from openfunction_py.wire import messages
@@ -26,6 +25,7 @@ from tests.providers import server
 
 T = TypeVar("T", bound=meta.Object)
 DEADLINE = 20.0
+LAG = 0.1
 
 Behaviour = Callable[[core.Pod], dict[str, Any] | None]
 
@@ -46,6 +46,38 @@ class Hurried:
     def monotonic(self) -> float:
         """Seconds, hurried."""
         return self._start[1] + (self._real.monotonic() - self._start[1]) * self._rate
+
+
+class LaggingClient(clients.Client):
+    """A client whose watches tell of a change only after the next one, or a while later."""
+
+    async def watch(  # type: ignore[override] # options pass through untouched
+        self, model: type[T], **options: Any
+    ) -> AsyncIterator[clients.WatchEvent[T]]:
+        """The watch, late by one event."""
+        told: asyncio.Queue[clients.WatchEvent[T]] = asyncio.Queue()
+
+        async def read() -> None:
+            async for event in clients.Client.watch(self, model, **options):
+                told.put_nowait(event)
+
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read())
+            try:
+                held = await told.get()
+                while True:
+                    following = await _soon(told)
+                    yield held
+                    held = following or await told.get()
+            finally:
+                reading.cancel()
+
+
+async def _soon(told: asyncio.Queue[clients.WatchEvent[T]]) -> clients.WatchEvent[T] | None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAG):
+            return await told.get()
+    return None
 
 
 class Node:
@@ -187,21 +219,21 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, *, rate: float = 1.0) -> AsyncIterator[House]:
+async def open_house(folder: Path, *, rate: float = 1.0, lagging: bool = False) -> AsyncIterator[House]:
     """A house over a real API server in a folder; its clock runs `rate` times as fast as ours."""
     with server.start(folder) as served:
-        async with _open(served.endpoint, rate=rate) as house:
+        maker = LaggingClient if lagging else clients.Client
+        async with maker(served.endpoint) as client, _open(client, rate=rate) as house:
             yield house
 
 
 @asynccontextmanager
-async def _open(endpoint: config.Endpoint, *, rate: float) -> AsyncIterator[House]:
-    async with clients.Client(endpoint) as client:
-        await client.create(core.Namespace.model_validate({"metadata": {"name": "knative-serving"}}))
-        manager = managers.Manager(client, clock=Hurried(rate))
-        house = House(client, manager)
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(manager.run())
-            await manager.synced()
-            yield house
-            running.cancel()
+async def _open(client: clients.Client, *, rate: float) -> AsyncIterator[House]:
+    await client.create(core.Namespace.model_validate({"metadata": {"name": "knative-serving"}}))
+    manager = managers.Manager(client, clock=Hurried(rate))
+    house = House(client, manager)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(manager.run())
+        await manager.synced()
+        yield house
+        running.cancel()

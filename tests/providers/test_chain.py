@@ -17,10 +17,10 @@ FIRST, SECOND = "hello-ksvc-00001", "hello-ksvc-00002"
 QUICK = {"autoscaling.knative.dev/window": "6s"}
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[houses.House]:
-    """A control plane."""
-    async with houses.open_house(tmp_path) as opened:
+@pytest.fixture(params=["fresh", "lagging"])
+async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[houses.House]:
+    """A control plane, with caches that are fresh or late by one event."""
+    async with houses.open_house(tmp_path, lagging=request.param == "lagging") as opened:
         yield opened
 
 
