@@ -47,11 +47,19 @@ class Api:
             connection.close()
 
     def call(
-        self, method: str, path: str, value: object = None, *, media: str = "application/json", accept: str = ""
+        self,
+        method: str,
+        path: str,
+        value: object = None,
+        *,
+        media: str = "application/json",
+        accept: str = "",
     ) -> tuple[int, Document]:
         """One request with JSON both ways."""
         headers = {"Content-Type": media, **({"Accept": accept} if accept else {})}
-        code, content, _ = self.raw(method, path, None if value is None else json.dumps(value).encode(), headers)
+        code, content, _ = self.raw(
+            method, path, None if value is None else json.dumps(value).encode(), headers
+        )
         return code, json.loads(content)
 
     def ok(self, method: str, path: str, value: object = None, **how: str) -> Document:
@@ -78,22 +86,30 @@ class Api:
 
     def create_map(self, name: str, **metadata: object) -> Document:
         """A new ConfigMap."""
-        return self.ok("POST", self.config_maps(), {"metadata": {"name": name, **metadata}, "data": {"a": "1"}})
+        return self.ok(
+            "POST", self.config_maps(), {"metadata": {"name": name, **metadata}, "data": {"a": "1"}}
+        )
 
     def patch(self, path: str, value: object, media: str = MERGE) -> Document:
         """A patch that must succeed."""
         return self.ok("PATCH", path, value, media=media)
 
-    def apply(self, path: str, value: object, *, manager: str = "tester", query: str = "") -> tuple[int, Document]:
+    def apply(
+        self, path: str, value: object, *, manager: str = "tester", query: str = ""
+    ) -> tuple[int, Document]:
         """Server-side apply."""
         return self.call("PATCH", f"{path}?fieldManager={manager}{query}", value, media=APPLY)
 
     @contextmanager
-    def watch(self, path: str, query: str = "", accept: str = "application/json") -> Iterator[Iterator[Document]]:
+    def watch(
+        self, path: str, query: str = "", accept: str = "application/json"
+    ) -> Iterator[Iterator[Document]]:
         """The events of a watch, as they come."""
         connection = self.connect()
         connection.request(
-            "GET", f"{path}?watch=1{query}", headers={"Authorization": f"Bearer {self.token}", "Accept": accept}
+            "GET",
+            f"{path}?watch=1{query}",
+            headers={"Authorization": f"Bearer {self.token}", "Accept": accept},
         )
         response = connection.getresponse()
         try:

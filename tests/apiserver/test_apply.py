@@ -9,7 +9,9 @@ from tests.apiserver.api import Api, deployment, function
 
 def owned(body: dict[str, Any], manager: str) -> Any:
     """The fields a manager owns."""
-    return next(entry["fieldsV1"] for entry in body["metadata"]["managedFields"] if entry["manager"] == manager)
+    return next(
+        entry["fieldsV1"] for entry in body["metadata"]["managedFields"] if entry["manager"] == manager
+    )
 
 
 def test_applying_creates_and_then_changes_nothing(api: Api) -> None:
@@ -120,4 +122,7 @@ def _map(data: dict[str, str] | None) -> dict[str, Any]:
 
 def _status(kind: str, value: str) -> dict[str, Any]:
     condition = {"type": kind, "status": value, "reason": "Because"}
-    return {**{key: function("a")[key] for key in ("apiVersion", "kind", "metadata")}, "status": {"conditions": [condition]}}
+    return {
+        **{key: function("a")[key] for key in ("apiVersion", "kind", "metadata")},
+        "status": {"conditions": [condition]},
+    }

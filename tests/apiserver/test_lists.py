@@ -28,7 +28,12 @@ def names(body: dict) -> list[str]:  # type: ignore[type-arg]  # a JSON document
     ],
 )
 def test_labels_select(api: Api, selector: str, expected: list[str]) -> None:
-    for name, labels in {"a": {"tier": "web"}, "b": {"tier": "web", "canary": "yes"}, "c": {"tier": "db"}, "d": {}}.items():
+    for name, labels in {
+        "a": {"tier": "web"},
+        "b": {"tier": "web", "canary": "yes"},
+        "c": {"tier": "db"},
+        "d": {},
+    }.items():
         api.create_map(name, labels=labels)
     assert names(api.ok("GET", f"{api.config_maps()}?labelSelector={selector}")) == expected
 
@@ -38,7 +43,9 @@ def test_fields_select(api: Api) -> None:
         api.ok("POST", api.pods(), pod(name))
     api.patch(f"{api.pods('b')}/status", {"status": {"phase": "Running"}})
     assert names(api.ok("GET", f"{api.pods()}?fieldSelector=metadata.name%3Da")) == ["a"]
-    assert names(api.ok("GET", f"{api.pods()}?fieldSelector=status.phase%3DRunning,spec.nodeName%3Dlocal")) == ["b"]
+    assert names(
+        api.ok("GET", f"{api.pods()}?fieldSelector=status.phase%3DRunning,spec.nodeName%3Dlocal")
+    ) == ["b"]
     code, body = api.call("GET", f"{api.functions()}?fieldSelector=spec.version%3Dv1")
     assert (code, body["message"]) == (400, "field label not supported: spec.version")
 
@@ -48,7 +55,8 @@ def test_events_are_selected_by_what_they_are_about(api: Api) -> None:
     for name in ("a", "b"):
         about = {"kind": "Pod", "namespace": api.namespace, "name": name, "uid": f"uid-{name}"}
         api.ok("POST", path, {"metadata": {"name": name}, "involvedObject": about, "reason": "Because"})
-    fields = f"involvedObject.name%3Da,involvedObject.namespace%3D{api.namespace},involvedObject.kind%3DPod,involvedObject.uid%3Duid-a"
+    wanted = {"name": "a", "namespace": api.namespace, "kind": "Pod", "uid": "uid-a"}
+    fields = ",".join(f"involvedObject.{field}%3D{value}" for field, value in wanted.items())
     assert names(api.ok("GET", f"{path}?fieldSelector={fields}")) == ["a"]
 
 
@@ -96,7 +104,9 @@ def test_a_table_has_the_columns_of_the_kind(api: Api) -> None:
     status = {"conditions": [{"type": "Ready", "status": "True"}], "build": {"state": "Succeeded"}}
     api.patch(f"{api.functions('a')}/status", {"status": status})
     body = api.ok("GET", api.functions(), accept=TABLE)
-    row = dict(zip([column["name"] for column in body["columnDefinitions"]], body["rows"][0]["cells"], strict=True))
+    row = dict(
+        zip([column["name"] for column in body["columnDefinitions"]], body["rows"][0]["cells"], strict=True)
+    )
     assert (body["kind"], row["Name"], row["Ready"], row["BuildState"]) == ("Table", "a", "True", "Succeeded")
     assert row["Age"].endswith("s")
     assert body["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
@@ -104,7 +114,12 @@ def test_a_table_has_the_columns_of_the_kind(api: Api) -> None:
 
 def test_a_pod_row_counts_ready_containers(api: Api) -> None:
     api.ok("POST", api.pods(), pod("a"))
-    waiting = {"name": "c", "ready": False, "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    waiting = {
+        "name": "c",
+        "ready": False,
+        "restartCount": 3,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    }
     api.patch(f"{api.pods('a')}/status", {"status": {"phase": "Running", "containerStatuses": [waiting]}})
     cells = api.ok("GET", api.pods("a"), accept=TABLE)["rows"][0]["cells"]
     assert cells[:4] == ["a", "0/1", "CrashLoopBackOff", "3"]

@@ -23,7 +23,10 @@ def test_a_name_is_taken_once(api: Api) -> None:
 
 
 def test_generate_name_completes_the_base(api: Api) -> None:
-    names = {api.ok("POST", api.config_maps(), {"metadata": {"generateName": "x-"}})["metadata"]["name"] for _ in range(3)}
+    names = {
+        api.ok("POST", api.config_maps(), {"metadata": {"generateName": "x-"}})["metadata"]["name"]
+        for _ in range(3)
+    }
     assert len(names) == 3
     assert all(name.startswith("x-") and len(name) == 7 for name in names)
 
@@ -44,7 +47,9 @@ def test_every_error_of_an_object_is_named_at_once(api: Api) -> None:
     wrong = function("Bad_Name", version=5, image=7)
     code, body = api.call("POST", api.functions(), wrong)
     assert (code, body["reason"]) == (422, "Invalid")
-    assert {"metadata.name", "spec.version", "spec.image"} <= {cause["field"] for cause in body["details"]["causes"]}
+    assert {"metadata.name", "spec.version", "spec.image"} <= {
+        cause["field"] for cause in body["details"]["causes"]
+    }
     assert api.call("GET", api.functions("Bad_Name"))[0] == 404
 
 
@@ -70,7 +75,9 @@ def test_an_update_without_a_version_is_refused_for_custom_kinds_only(api: Api) 
     code, body = api.call("PUT", api.functions("a"), function("a"))
     assert (code, body["details"]["causes"][0]["field"]) == (422, "metadata.resourceVersion")
     api.create_map("m")
-    assert api.ok("PUT", api.config_maps("m"), {"metadata": {"name": "m"}, "data": {"b": "2"}})["data"] == {"b": "2"}
+    assert api.ok("PUT", api.config_maps("m"), {"metadata": {"name": "m"}, "data": {"b": "2"}})["data"] == {
+        "b": "2"
+    }
 
 
 def test_the_generation_counts_changes_of_spec_alone(api: Api) -> None:
@@ -94,16 +101,25 @@ def test_a_write_that_changes_nothing_has_no_new_version(api: Api) -> None:
     made = api.ok("POST", api.functions(), function("a"))
     version = made["metadata"]["resourceVersion"]
     assert api.ok("PUT", api.functions("a"), made)["metadata"]["resourceVersion"] == version
-    assert api.patch(api.functions("a"), {"spec": {"version": "v1"}})["metadata"]["resourceVersion"] == version
+    assert (
+        api.patch(api.functions("a"), {"spec": {"version": "v1"}})["metadata"]["resourceVersion"] == version
+    )
 
 
 def test_identity_cannot_be_changed(api: Api) -> None:
     made = api.create_map("a")
     changed = api.patch(api.config_maps("a"), {"metadata": {"creationTimestamp": "2000-01-01T00:00:00Z"}})
     assert changed["metadata"]["creationTimestamp"] == made["metadata"]["creationTimestamp"]
-    code, body = api.call("PATCH", api.config_maps("a"), {"metadata": {"uid": "other"}}, media="application/merge-patch+json")
+    code, body = api.call(
+        "PATCH", api.config_maps("a"), {"metadata": {"uid": "other"}}, media="application/merge-patch+json"
+    )
     assert (code, body["reason"]) == (409, "Conflict")
-    assert api.call("PATCH", api.config_maps("a"), {"metadata": {"name": "b"}}, media="application/merge-patch+json")[0] == 400
+    assert (
+        api.call(
+            "PATCH", api.config_maps("a"), {"metadata": {"name": "b"}}, media="application/merge-patch+json"
+        )[0]
+        == 400
+    )
 
 
 def test_a_dry_run_answers_and_stores_nothing(api: Api) -> None:
@@ -130,7 +146,9 @@ def test_unknown_fields_are_refused_warned_about_or_dropped(api: Api) -> None:
 def _post(api: Api, path: str, value: object) -> tuple[int, bytes, dict[str, str | None]]:
     import json  # noqa: PLC0415 - used here alone
 
-    code, content, headers = api.raw("POST", path, json.dumps(value).encode(), {"Content-Type": "application/json"})
+    code, content, headers = api.raw(
+        "POST", path, json.dumps(value).encode(), {"Content-Type": "application/json"}
+    )
     return code, content, {"Warning": headers["Warning"]}
 
 

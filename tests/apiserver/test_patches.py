@@ -12,7 +12,10 @@ def test_a_merge_patch_sets_and_removes(api: Api) -> None:
 
 def test_a_json_patch_is_applied_in_order(api: Api) -> None:
     api.create_map("a")
-    operations = [{"op": "test", "path": "/data/a", "value": "1"}, {"op": "replace", "path": "/data/a", "value": "2"}]
+    operations = [
+        {"op": "test", "path": "/data/a", "value": "1"},
+        {"op": "replace", "path": "/data/a", "value": "2"},
+    ]
     assert api.patch(api.config_maps("a"), operations, JSON_PATCH)["data"] == {"a": "2"}
     code, body = api.call("PATCH", api.config_maps("a"), operations, media=JSON_PATCH)
     assert (code, body["reason"]) == (422, "Invalid")

@@ -105,11 +105,17 @@ def test_a_compacted_version_is_expired(tmp_path: Path) -> None:
             api.patch(api.config_maps("a"), {"data": {"n": str(number)}})
         with api.watch(api.config_maps(), f"&resourceVersion={first}") as events:
             event = next(events)
-            assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
+            assert (event["type"], event["object"]["code"], event["object"]["reason"]) == (
+                "ERROR",
+                410,
+                "Expired",
+            )
             assert list(events) == []
         page = api.ok("GET", f"{api.config_maps()}?limit=1")["metadata"]
         assert "continue" not in page
-        code, body = api.call("GET", f"{api.config_maps()}?resourceVersion={first}&resourceVersionMatch=Exact")
+        code, body = api.call(
+            "GET", f"{api.config_maps()}?resourceVersion={first}&resourceVersionMatch=Exact"
+        )
         assert (code, body["reason"]) == (410, "Expired")
 
 
@@ -139,7 +145,11 @@ def test_a_watcher_that_went_away_is_forgotten(api: Api) -> None:
 def test_lines_are_plain_json(api: Api) -> None:
     api.create_map("a")
     connection = api.connect()
-    connection.request("GET", f"{api.config_maps()}?watch=true&timeoutSeconds=1", headers={"Authorization": f"Bearer {api.token}"})
+    connection.request(
+        "GET",
+        f"{api.config_maps()}?watch=true&timeoutSeconds=1",
+        headers={"Authorization": f"Bearer {api.token}"},
+    )
     response = connection.getresponse()
     assert response.headers["Content-Type"] == "application/json"
     assert json.loads(response.read())["type"] == "ADDED"
