@@ -6,6 +6,7 @@ It is the product's server, not a substitute; only where it runs differs.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -88,8 +89,12 @@ def start(folder: Path, parts: Parts = Parts(), *, port: int = 0) -> Iterator[Se
             pod_logs=parts.pod_logs or NoLogs(),
             clock=parts.clock or clock.SystemClock(),
         )
-        with _Thread(home, deps, port) as bound:
-            yield Server(home, bound, store)
+        try:
+            with _Thread(home, deps, port) as bound:
+                yield Server(home, bound, store)
+        finally:
+            if not home.run.is_relative_to(home.root):
+                shutil.rmtree(home.run, ignore_errors=True)  # a short path outside a deep folder
 
 
 class _Thread:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from tests.e2e import platform
@@ -55,19 +56,43 @@ def pods(there: platform.Platform) -> list[Any]:
     return found
 
 
-def instances(there: platform.Platform) -> list[str]:
-    """Processes of this platform's node that are instances: they have a control socket and no template's command."""
+def framework_processes(there: platform.Platform) -> dict[int, int]:
+    """Pid to parent of every process of this platform that runs the functions framework."""
     lines = [line for line in platform.processes_of(there.home) if "functions_framework" in line]
-    return [line for line in lines if "functions_framework.template" not in line]
+    return {pid: parent(pid) for pid in (int(line.split(":")[0]) for line in lines)}
+
+
+def instances(there: platform.Platform) -> list[int]:
+    """Pids of instances: forks of a template, or framework processes that are no template."""
+    found = framework_processes(there)
+    return [pid for pid, above in found.items() if above in found or b".template" not in command(pid)]
 
 
 def templates(there: platform.Platform) -> list[str]:
     """A line per template: pid and proportional memory."""
-    lines = [line for line in platform.processes_of(there.home) if "functions_framework.template" in line]
-    return [f"template pid {line.split(':')[0]} pss {pss(int(line.split(':')[0]))} KiB" for line in lines]
+    running = instances(there)
+    return [
+        f"template pid {pid} pss {pss(pid)} KiB" for pid in framework_processes(there) if pid not in running
+    ]
+
+
+def parent(pid: int) -> int:
+    """The pid of a process's parent; 0 when the process is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def command(pid: int) -> bytes:
+    """The command line of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def pss(pid: int) -> int:
     """Proportional set size of a process in KiB."""
-    with open(f"/proc/{pid}/smaps_rollup") as lines:  # noqa: PTH123 - /proc
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
