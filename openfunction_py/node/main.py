@@ -79,8 +79,8 @@ async def _serve(
 ) -> None:
     home, client = made.home, made.client
     group.create_task(made.instances.serve(home.instances_socket))
-    group.create_task(door.serve(home.node_socket))
     await known.adopt()
+    group.create_task(door.serve(home.node_socket))
     mine = pods.Pods(made, group, node=NODE_NAME)
     counted.watch(mine.workers)
     keeper = housekeeping.TemplateKeeper(made, known, group)

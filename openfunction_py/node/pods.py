@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openfunction_py.api.upstream import core
 from openfunction_py.lib import log
-from openfunction_py.node import processes, records, worker
+from openfunction_py.node import processes, records, specs
 from openfunction_py.node.following import Listener
 from openfunction_py.node.parts import Parts
 from openfunction_py.node.processes import Identity
@@ -88,7 +88,7 @@ async def end_orphans(folder: Path, present: Iterable[str]) -> None:
         if record is not None:
             logger.info("an instance of a removed Pod is ended", pod=record.name, uid=record.uid)
             await end_all(_identities([record]), seconds=0)
-            worker.sweep({record.uid, *(f"{record.uid}.{name}" for name in record.containers)})
+            processes.sweep(specs.MARK, {record.uid, *(f"{record.uid}.{name}" for name in record.containers)})
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -11,7 +11,7 @@ import errno
 import os
 import select
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,13 @@ def marked(variable: str) -> list[tuple[int, str]]:
                 found.append((pid, entry[len(wanted) :].decode(errors="replace")))
                 break
     return found
+
+
+def sweep(variable: str, values: Collection[str]) -> None:
+    """Kill every process whose environment sets `variable` to one of these values."""
+    for pid, value in marked(variable):
+        if value in values:
+            kill(pid)
 
 
 def _pids() -> Iterable[int]:

@@ -75,15 +75,18 @@ class Reporter:
     async def _patch(self, status: core.PodStatus, annotations: dict[str, str]) -> None:
         meta = self._pod.metadata
         wire = {"reason": None, "message": None, **status.to_wire()}
-        await self._client.patch(
-            core.Pod,
-            meta.name,
-            {"metadata": {"uid": meta.uid}, "status": {key: value or None for key, value in wire.items()}},
-            namespace=meta.namespace,
-            subresource="status",
+        new = {name: value for name, value in annotations.items() if self._annotations.get(name) != value}
+        patch = {
+            "metadata": {"uid": meta.uid, **({"annotations": new} if new else {})},
+            "status": {key: value or None for key, value in wire.items()},
+        }
+        stored = await self._client.patch(
+            core.Pod, meta.name, patch, namespace=meta.namespace, subresource="status"
         )
-        if any(self._annotations.get(name) != value for name, value in annotations.items()):
+        if (
+            not new.items() <= stored.metadata.annotations.items()
+        ):  # a server may keep metadata out of a status
             await self._client.patch(
-                core.Pod, meta.name, {"metadata": {"annotations": annotations}}, namespace=meta.namespace
+                core.Pod, meta.name, {"metadata": {"annotations": new}}, namespace=meta.namespace
             )
-            self._annotations |= annotations
+        self._annotations |= new

@@ -209,6 +209,7 @@ class Runner:
         await self._parts.runtime(instance.runtime).stop(instance, grace=grace)
 
     def _note_end(self, code: int | None) -> None:
+        processes.sweep(specs.MARK, [self.id])  # what left its process group ends with it
         run = self._run()
         self._parts.shelf.finish(run)
         reason, message = endings.explain(self.container, run, code)

@@ -24,6 +24,7 @@ from openfunction_py.node.sandbox import Level, Needs
 REVISION_LABEL = "serving.knative.dev/revision"
 PREFERENCE = "openfunction.io/prefer-runtime"
 DEFAULT_PORT = 8080
+MARK = "OFN_INSTANCE"
 BASE_ENV: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108 - a home for caches of libraries
 
 
@@ -62,7 +63,7 @@ def make_instance(
     return InstanceSpec(
         id=name,
         argv=_argv(container, runnable),
-        env={**values, "OFN_CONTROL": str(control), "OFN_INSTANCE": name},
+        env={**values, "OFN_CONTROL": str(control), MARK: name},
         cwd=Path(container.working_dir) if container.working_dir else runnable.cwd,
         host=place.address,
         port=int(values["PORT"]),

@@ -205,6 +205,8 @@ class Templates:
         folder = self._folder(spec.key)
         files.fresh_folder(folder, mode=0o700)
         sandbox.give(folder, spec.level)
+        for shared in spec.needs.writable:
+            files.open_folder(shared)
         log_file = self._home.templates / f"{spec.key}.log"
         needs = sandbox.Needs(
             readable=spec.needs.readable, writable=[*spec.needs.writable, folder], stage=spec.needs.stage

@@ -6,14 +6,12 @@ It never touches another Pod; cancelling it leaves the instances running for the
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import signal
 
 from openfunction_py.api.upstream import core
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
-from openfunction_py.node import processes, records, sandbox, specs, status
+from openfunction_py.node import records, sandbox, specs, status
 from openfunction_py.node.parts import Parts
 from openfunction_py.node.records import ContainerRecord, PodRecord
 from openfunction_py.node.reporting import Reporter
@@ -162,7 +160,6 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             for runner in self._runners:
                 group.create_task(runner.stop(grace=grace))
-        sweep({one.id for one in self._runners})
 
     async def _remove(self) -> None:
         for runner in self._runners:
@@ -209,16 +206,6 @@ class Worker:
             {RUNTIME_ANNOTATION: first.runtime, REASON_ANNOTATION: first.why} if first.runtime else {}
         )
         return status.make_status(self._pod, view, now=now), annotations
-
-
-def sweep(instances: set[str]) -> None:
-    """Kill what an instance left behind outside its process group."""
-    for pid, name in processes.marked("OFN_INSTANCE"):
-        if name in instances and pid != os.getpid():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
 
 
 def revision_of(pod: core.Pod) -> str:

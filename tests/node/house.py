@@ -6,11 +6,11 @@ It takes the part of the workload controllers by hand: it makes Pods and deletes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from openfunction_builder import images
 from openfunction_py.api.upstream import core
@@ -24,6 +24,7 @@ from openfunction_py.node import main
 from openfunction_py.node.parts import Settings
 from openfunction_py.node.restarts import BackOff
 from openfunction_py.wire.client import NodeClient
+from openfunction_py.wire.messages import Load
 from tests.node import pictures
 
 HELLO = "def hello(request):\n    return 'hello'\n"
@@ -77,20 +78,22 @@ class House:
 
     async def until(self, name: str, holds: Callable[[core.Pod], object]) -> core.Pod:
         """The Pod once this holds of it."""
-        found = None
+        last: list[core.Pod | None] = [None]
+
+        async def ask() -> core.Pod | None:
+            last[0] = await self.get(name)
+            return last[0]
+
         try:
-            async with asyncio.timeout(SECONDS):
-                while (found := await self.get(name)) is None or not holds(found):  # noqa: ASYNC110 - see tests.waiting
-                    await asyncio.sleep(0.02)
+            found = await eventually(ask, lambda pod: pod is not None and holds(pod))
         except TimeoutError:
-            raise AssertionError(f"it never held of {found and found.to_wire()}") from None
+            raise AssertionError(f"it never held of {last[0] and last[0].to_wire()}") from None
+        assert found is not None
         return found
 
     async def until_gone(self, name: str) -> None:
         """Return once there is no Pod of that name."""
-        async with asyncio.timeout(SECONDS):
-            while await self.get(name) is not None:  # noqa: ASYNC110 - see tests.waiting
-                await asyncio.sleep(0.02)
+        await eventually(lambda: self.get(name), lambda pod: pod is None)
 
     @asynccontextmanager
     async def node(self) -> AsyncIterator[None]:
@@ -113,6 +116,25 @@ async def built(folder: Path) -> AsyncIterator[House]:
     with testing.start(folder) as server:
         async with clients.Client(server.endpoint) as client:
             yield House(client, server.home)
+
+
+T = TypeVar("T")
+
+
+async def eventually(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object] = bool) -> T:
+    """What `ask` answers once this holds of it; asks again and again, where nothing tells of a change."""
+    async with asyncio.timeout(SECONDS):
+        while not holds(found := await ask()):  # noqa: ASYNC110 - see tests.waiting
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def first(loads: AsyncIterator[Load]) -> Load:
+    """The first measurement of a subscription, which then ends."""
+    async with aclosing(cast("AsyncGenerator[Load, None]", loads)) as subscription:
+        async for load in subscription:
+            return load
+    raise AssertionError("the subscription ended")
 
 
 def is_ready(pod: core.Pod) -> bool:
