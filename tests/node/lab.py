@@ -12,6 +12,7 @@ from openfunction_builder import images as layouts
 from openfunction_py.api.upstream import core
 from openfunction_py.lib.home import Home
 from openfunction_py.node import (
+    addresses,
     files,
     images,
     instances,
@@ -41,13 +42,14 @@ class Lab:
     known: templates.Templates
     door: instances.Instances
     shelf: logs.Shelf
+    address: str
     started: list[Identity] = field(default_factory=list)
 
     def runtime(self, name: str) -> InstanceRuntime:
         """The runtime of that name."""
         return zygote.ZygoteRuntime(self.known) if name == "zygote" else process_runtime.ProcessRuntime()
 
-    async def spec(self, source: str, *, uid: str = "one", address: str = "127.0.77.1") -> InstanceSpec:
+    async def spec(self, source: str, *, uid: str = "one") -> InstanceSpec:
         """What an instance of this source is started from."""
         image = pictures.add(layouts.Layout(self.home.images), "x", {"main.py": source})
         runnable = await images.Images(self.home).resolve(image)
@@ -64,7 +66,7 @@ class Lab:
         )
         run = self.shelf.run(self.shelf.folder("default", uid, uid), "function", 0)
         self.shelf.open(run, self.level)
-        place = specs.Place(self.home.pods / uid, address, run, self.level)
+        place = specs.Place(self.home.pods / uid, self.address, run, self.level)
         env = Resolved({"MINE": uid}, frozenset({"MINE"}))
         container = pod.spec.containers[0]
         return specs.make_instance(pod, container, runnable=runnable, env=env, place=place, home=self.home)
@@ -77,11 +79,12 @@ async def opened(folder: Path) -> AsyncIterator[Lab]:
     home.ensure()
     for one in (home.layers, home.unpacked, home.pods, home.pod_logs):
         files.open_folder(one)
+    address = addresses.Addresses(home.root).choose("one", ports=[PORT])
     level = await levels.strictest(home.node / "probe")
     async with asyncio.TaskGroup() as group:
         door = instances.Instances()
         serving = group.create_task(door.serve(home.instances_socket))
-        lab = Lab(home, level, templates.Templates(home, group), door, logs.Shelf(home.pod_logs))
+        lab = Lab(home, level, templates.Templates(home, group), door, logs.Shelf(home.pod_logs), address)
         try:
             yield lab
         finally:

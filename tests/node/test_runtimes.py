@@ -66,14 +66,14 @@ async def served(here: Lab, chosen: InstanceRuntime, source: str) -> Instance:
     return started
 
 
-async def ask() -> bytes:
+async def ask(here: Lab) -> bytes:
     """The body of one answer."""
-    return (await house.fetch_at("127.0.77.1", 8080))[1]
+    return (await house.fetch_at(here.address, lab.PORT))[1]
 
 
 async def test_an_instance_serves_with_its_own_environment_in_the_sandbox(here: Lab, kind: str) -> None:
     started = await served(here, here.runtime(kind), HELLO)
-    answer = (await ask()).decode()
+    answer = (await ask(here)).decode()
     await here.runtime(kind).stop(started, grace=0)
     assert '"mine":"one"' in answer
     assert '"privileges":true' in answer
@@ -94,7 +94,7 @@ async def test_stopping_is_polite_first(here: Lab, kind: str) -> None:
 
 async def test_stopping_kills_what_does_not_listen_and_its_children(here: Lab, kind: str) -> None:
     started = await served(here, here.runtime(kind), STUBBORN)
-    child = int(await ask())
+    child = int(await ask(here))
     async with asyncio.TaskGroup() as group:
         group.create_task(started.wait())
         await here.runtime(kind).stop(started, grace=0.2)
@@ -110,7 +110,7 @@ async def test_a_signal_that_ends_an_instance_is_its_exit_code(here: Lab, kind: 
 async def test_an_instance_that_ends_by_itself_tells_its_exit_code(here: Lab, kind: str) -> None:
     started = await served(here, here.runtime(kind), "import os\ndef hello(request):\n    os._exit(5)\n")
     with pytest.raises((ConnectionError, IndexError)):
-        await ask()
+        await ask(here)
     assert await started.wait() == 5
 
 
