@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from typing import Self
 
 import pytest
 
+from openfunction_py.kube import config, errors, oneshot
 from tests.e2e import platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -32,22 +36,77 @@ def answers(address: str) -> bool:
     return False
 
 
+class Traffic:
+    """Requests to a function and writes to the API, one after another, until the block ends."""
+
+    def __init__(self, there: platform.Platform, address: str, prefix: str) -> None:
+        self._stop = threading.Event()
+        self._there, self._address, self._prefix = there, address, prefix
+        self.acknowledged: list[str] = []
+        self.answered = 0
+        self._threads = [threading.Thread(target=self._write), threading.Thread(target=self._ask)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _write(self) -> None:
+        """Create ConfigMaps; only what the server said yes to is remembered."""
+        door = oneshot.OneShot(config.load(self._there.home / "kubeconfig", context="openfunction"))
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            name = f"{self._prefix}-{number}"
+            body = {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": name},
+                "data": {"n": str(number)},
+            }
+            with contextlib.suppress(errors.Unreachable, OSError, http.client.HTTPException):
+                code, _ = door.request(
+                    "POST",
+                    "/api/v1/namespaces/default/configmaps",
+                    params=None,
+                    body=json.dumps(body).encode(),
+                    headers={"Content-Type": "application/json"},
+                )
+                if code == 201:
+                    self.acknowledged.append(name)
+            self._stop.wait(0.005)
+        door.close()
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            self.answered += answers(self._address)
+
+
 @pytest.mark.parametrize("role", ["control", "node", "gateway"])
 def test_a_killed_process_comes_back_with_everything(faulty: platform.Platform, role: str) -> None:
     address = faulty.address("stays")
-    stored = faulty.ofn("get", "functions", "-o", "name")
     name = f"made-{role}"
-    faulty.apply(platform.inline(name, CODE), wait=False)
-    old = faulty.pids()[role]
-    os.kill(old, signal.SIGKILL)
-    platform.until(
-        lambda: faulty.pids().get(role) not in (None, old), seconds=30, what=f"{role} started again"
-    )
-    platform.until(lambda: answers(address), seconds=30, what="the function answers again")
-    platform.until(
-        lambda: faulty.run("get", "functions").returncode == 0, seconds=30, what="the API answers again"
-    )
-    assert set(stored.split()) <= set(faulty.ofn("get", "functions", "-o", "name").split())
+    with Traffic(faulty, address, f"kept-{role}") as traffic:
+        faulty.apply(platform.inline(name, CODE), wait=False)
+        platform.until(lambda: len(traffic.acknowledged) > 20, seconds=30, what="writes before the kill")
+        old = faulty.pids()[role]
+        os.kill(old, signal.SIGKILL)
+        platform.until(
+            lambda: faulty.pids().get(role) not in (None, old), seconds=30, what=f"{role} started again"
+        )
+        platform.until(lambda: answers(address), seconds=30, what="the function answers again")
+        before = len(traffic.acknowledged)
+        platform.until(
+            lambda: len(traffic.acknowledged) > before + 20, seconds=30, what="writes after the kill"
+        )
+    stored = set(faulty.ofn("get", "configmaps", "-o", "name").split())
+    lost = [one for one in traffic.acknowledged if f"configmap.core/{one}" not in stored]
+    assert not lost, f"{len(lost)} of {len(traffic.acknowledged)} acknowledged objects are lost: {lost[:5]}"
     faulty.apply(platform.inline(name, CODE))
     assert answers(faulty.address(name))
 
