@@ -55,6 +55,7 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
         )
     try:
         home.ensure()
+        _end_roles(home)
         chosen = settings.load(home.config)
         chosen = settings.Settings(
             host=chosen.host,
@@ -173,12 +174,18 @@ def stop(home: homes.Home) -> int:
     if found is not None:
         processes.end(found, grace=STOP_SECONDS)
         ended += 1
+    return ended + _end_roles(home) + _end_strays(home)
+
+
+def _end_roles(home: homes.Home) -> int:
+    """End what a supervisor that was killed left running: it holds the ports and the store."""
+    ended = 0
     for role in ("gateway", "node", "control"):
         left = processes.recall(supervisor.pid_file(home, role))
         if left is not None:
             processes.end(left, grace=supervisor.GRACE[role])
             ended += 1
-    return ended + _end_strays(home)
+    return ended
 
 
 def _end_strays(home: homes.Home) -> int:

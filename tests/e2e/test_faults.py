@@ -138,3 +138,11 @@ def test_down_works_when_control_is_dead() -> None:
             os.kill(there.pids()[role], signal.SIGKILL)
         there.ofn("down")
         assert not platform.processes_of(there.home)
+
+
+def test_up_works_after_the_supervisor_was_killed() -> None:
+    with platform.started() as there:
+        there.apply(platform.inline("kept", CODE))
+        os.kill(there.pids()["supervisor"], signal.SIGKILL)
+        there.ofn("up", "-d")
+        assert answers(there.address("kept"))
