@@ -6,7 +6,7 @@ prefix="${1:?where to install}"
 : "${PYTHON:=python3}"
 wheels="$(mktemp -d)"
 trap 'rm -rf "$wheels" builder/openfunction_builder/_data' EXIT
-.venv/bin/python -m openfunction_builder.package >/dev/null
+PYTHONPATH=builder .venv/bin/python -m openfunction_builder.package >/dev/null
 for folder in . functions-framework builder eventing; do
   .venv/bin/uv build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir "$wheels" "$folder"
 done
