@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from openfunction_py.api.upstream import apps, core
+from openfunction_py.controller import events
 from openfunction_py.kube.client import Client
 from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
@@ -53,6 +54,7 @@ async def run(*, client: Client, home: Home, clock: Clock, settings: Settings | 
                 client=client,
                 home=home,
                 clock=clock,
+                recorder=events.Recorder(client, time=clock, component="node"),
                 settings=chosen,
                 instances=instances.Instances(),
                 shelf=shelf,

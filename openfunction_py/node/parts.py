@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from openfunction_py.controller.events import Recorder
 from openfunction_py.kube.client import Client
 from openfunction_py.lib.clock import Clock
 from openfunction_py.lib.home import Home
@@ -42,6 +43,7 @@ class Parts:
     client: Client
     home: Home
     clock: Clock
+    recorder: Recorder
     settings: Settings
     instances: Instances
     shelf: Shelf

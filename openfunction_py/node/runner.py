@@ -82,15 +82,9 @@ class Runner:
         self._instance = self._adopted()
         while not self.record.done and not self._leaving.is_set():
             if self._instance is None and not self.record.identity:
-                try:
-                    await self._start()
-                except images.NotRunnableError as problem:
+                problem = await self._try_to_start()
+                if problem is not None:
                     await self._wait_out(problem)
-                    continue
-                except errors.ApiError as error:
-                    await self._wait_out(
-                        images.NotRunnableError("ConfigNotReadable", f"what it needs cannot be read: {error}")
-                    )
                     continue
             await self._serve()
             await self._pause()
@@ -108,6 +102,19 @@ class Runner:
         meta = self._pod.metadata
         folder = self._parts.shelf.folder(meta.namespace, meta.name, meta.uid)
         return self._parts.shelf.run(folder, self.container.name, self.record.restarts)
+
+    async def _try_to_start(self) -> images.NotRunnableError | None:
+        """Start, or say in one value why that was not possible this time."""
+        try:
+            await self._start()
+        except images.NotRunnableError as problem:
+            return problem
+        except errors.ApiError as error:
+            return images.NotRunnableError("ConfigNotReadable", f"what it needs cannot be read: {error}")
+        except Exception as error:
+            logger.exception("a container cannot be started", pod=self._pod.metadata.name)
+            return images.NotRunnableError("NodeFailed", f"the node failed to start it, see its log: {error}")
+        return None
 
     async def _start(self) -> None:
         if self._pod.spec.init_containers:
@@ -204,7 +211,9 @@ class Runner:
             self._keep(ready=ready)
 
     async def _replace_unhealthy(self, instance: Instance) -> None:
-        logger.warning("an instance fails its liveness probe and is stopped", pod=self._pod.metadata.name)
+        await self._tell(
+            "Unhealthy", f"the container {self.container.name} fails its liveness probe and is stopped"
+        )
         grace = float(self._pod.spec.termination_grace_period_seconds or 30)
         await self._parts.runtime(instance.runtime).stop(instance, grace=grace)
 
@@ -247,10 +256,13 @@ class Runner:
                 f"back-off {delay:g}s restarting failed container={self.container.name}{said}",
             )
             self._changed(True)  # noqa: FBT003 - a callback's one value
+            await self._tell("BackOff", self._waiting[1])
             await self._rest(delay)
 
     async def _wait_out(self, problem: images.NotRunnableError) -> None:
         self._problems += 1
+        if self._problems == 1:
+            await self._tell(problem.reason, str(problem))
         self._waiting = (problem.reason, str(problem))
         self._changed(True)  # noqa: FBT003 - a callback's one value
         await self._rest(self._parts.settings.pull_back_off.delay(self._problems + 1))
@@ -259,6 +271,9 @@ class Runner:
         """Wait, but not when the Pod leaves."""
         async with processes.deadline(seconds):
             await self._leaving.wait()
+
+    async def _tell(self, reason: str, message: str) -> None:
+        await self._parts.recorder.event(self._pod, type="Warning", reason=reason, message=message)
 
     def _keep(self, **changes: object) -> None:
         self.record = replace(self.record, **changes)  # type: ignore[arg-type]  # names are the record's own

@@ -7,7 +7,7 @@ from typing import Any
 
 from openfunction_py.api.upstream import core
 from openfunction_py.node import processes
-from tests.node.house import House, fetch, is_ready
+from tests.node.house import House, eventually, fetch, is_ready
 
 PORTS = [{"containerPort": 8080}]
 SHELL = """
@@ -69,6 +69,10 @@ async def test_an_image_that_is_not_here_says_what_would_make_it_run(running: Ho
     pod = await running.until("a", lambda pod: state_reason(pod) == "ImageNotRunnable")
     assert pod.status.phase == "Pending"
     assert "let a Function's build make it" in str(pod.to_wire())
+    page = await eventually(
+        lambda: running.client.list(core.Event, namespace="default"), lambda page: page.items
+    )
+    assert [(one.involved_object.name, one.reason) for one in page.items] == [("a", "ImageNotRunnable")]
 
 
 async def test_an_image_of_another_interpreter_is_refused_by_name(running: House) -> None:
@@ -157,3 +161,15 @@ async def test_volumes_show_config_maps_secrets_and_empty_folders_where_they_are
     await running.until("a", lambda pod: pod.status.phase == "Succeeded")
     text = b"".join([piece async for piece in running.door.logs("default", "a")])
     assert text == b"three\nfour\nfive\n/etc/hostname\n"
+
+
+async def test_an_image_that_is_damaged_is_said_to_be_and_does_not_end_the_node(running: House) -> None:
+    image = running.picture()
+    for blob in (running.home.images / "blobs" / "sha256").iterdir():
+        if blob.stat().st_size > 100_000:
+            blob.write_bytes(b"damaged")
+    await running.pod("a", {"image": image})
+    pod = await running.until("a", state_reason)
+    assert state_reason(pod) in ("ImageNotRunnable", "NodeFailed")
+    await running.pod("b", {"image": "nothing"})
+    await running.until("b", lambda pod: state_reason(pod) == "ImageNotRunnable")
