@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from openfunction_py.apiserver import app, bootstrap, pki
+from openfunction_py.apiserver import app, bootstrap, expiry, pki
 from openfunction_py.apiserver.dependencies import Dependencies
 from openfunction_py.lib import log
 from openfunction_py.lib.home import Home
@@ -26,21 +26,14 @@ CLOSE_SECONDS = 5.0
 logger = log.get("apiserver")
 
 
-async def serve(home: Home, *, host: str, port: int, deps: Dependencies) -> None:
-    """Serve until cancelled.
+@asynccontextmanager
+async def listening(home: Home, *, host: str, port: int, deps: Dependencies) -> AsyncIterator[int]:
+    """A server that accepts connections inside the block; gives its port, a free one when `port` is 0.
 
     Raises:
         OSError: the address cannot be bound.
         StoreError: the store cannot be written.
     """
-    async with listening(home, host=host, port=port, deps=deps) as bound:
-        logger.info("the API server is ready", host=host, port=bound)
-        await asyncio.get_running_loop().create_future()
-
-
-@asynccontextmanager
-async def listening(home: Home, *, host: str, port: int, deps: Dependencies) -> AsyncIterator[int]:
-    """A server that accepts connections inside the block; gives its port, a free one when `port` is 0."""
     pki.ensure(home, (host,))
     await bootstrap.run(deps)
     config = uvicorn.Config(
@@ -55,9 +48,15 @@ async def listening(home: Home, *, host: str, port: int, deps: Dependencies) -> 
         host, port, ssl=tls(home), backlog=BACKLOG,
     )  # fmt: skip
     bound = int(server.sockets[0].getsockname()[1])
+    logger.info("the API server is ready", host=host, port=bound)
     pki.write_kubeconfig(home, host=host, port=bound)
     try:
-        yield bound
+        async with asyncio.TaskGroup() as group:
+            sweeping = group.create_task(expiry.run(deps.store, deps.clock))
+            try:
+                yield bound
+            finally:
+                sweeping.cancel()
     finally:
         server.close()
         await _end(state, deps)

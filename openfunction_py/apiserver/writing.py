@@ -38,6 +38,8 @@ Document = dict[str, Any]
 # Kubernetes' own alphabet: without vowels and look-alikes.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _NAMES_TRIED = 8
+# Kinds whose deletion kube-apiserver answers with what was deleted; typed clients count on it.
+ANSWERED_WITH_THE_OBJECT = frozenset({"Pod", "Service", "ServiceAccount"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +170,11 @@ def _object(value: Any) -> Document:
 
 
 async def delete(call: Call) -> Response:
-    """DELETE of an object: a Status when it is gone, the object when it waits for something."""
+    """DELETE of an object: a Status when it is gone (for some kinds the object), else the object that waits."""
     target = call.target
     written = await call.deps.store.write(mutations.delete(call.write(), _deletion(call)))
-    if not written.removed and not call.options.dry_run:
+    answers_object = target.resource.builtin and target.resource.kind in ANSWERED_WITH_THE_OBJECT
+    if answers_object or not (written.removed or call.options.dry_run):
         return call.answer(written)
     details = {**target.subject.details(), "uid": written.object["metadata"].get("uid", "")}
     return representation.respond(
