@@ -153,6 +153,8 @@ def create(
 
     Example: ofn create hello --source samples/hello-python --function hello
     """
+    if not source.is_dir():
+        raise failures.Failure(f"--source {source} is no folder")
     there = target.resolve(context)
     params = dict(pair.split("=", 1) for pair in env or [] if "=" in pair)
     value = manifest(

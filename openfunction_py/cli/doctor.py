@@ -52,9 +52,7 @@ def findings() -> Iterator[Finding]:
         "pidfd", _works(lambda: os.close(os.pidfd_open(os.getpid()))), "ends of processes are seen at once"
     )
     yield Finding("127.0.0.0/8", _can_bind("127.83.1.2"), "each Pod has its own loopback address")
-    yield Finding(
-        "localhost names", _resolves("probe.default.localhost"), "http://<function>.<namespace>.localhost"
-    )
+    yield _localhost_names()
     root = os.geteuid() == 0
     yield Finding(
         "root", True, "functions run as uid 65532" if root else "no; functions run with your own rights"
@@ -62,6 +60,12 @@ def findings() -> Iterator[Finding]:
     home = homes.Home.default(os.environ)
     yield Finding("data folder", _writable(home.root), str(home.root))
     yield Finding("cache folder", _writable(homes.cache_dir(os.environ)), str(homes.cache_dir(os.environ)))
+
+
+def _localhost_names() -> Finding:
+    name, works = "http://<function>.<namespace>.localhost", _resolves("probe.default.localhost")
+    note = name if works else f"{name} works in curl and browsers; elsewhere use the path form"
+    return Finding("localhost names", works, note)
 
 
 def _works(probe: Callable[[], object]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import typer
 
-from openfunction_py.cli import failures, output
+from openfunction_py.cli import failures, options, output
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("platform", "up"),
@@ -53,8 +53,10 @@ def build(names: list[str]) -> typer.Typer:
     return app
 
 
-def _root() -> None:
+def _root(context: options.Context = None) -> None:
     """Functions from a manifest or a Python file to an answer: on this machine, or on a cluster."""
+    if context:
+        os.environ["OFN_CONTEXT"] = context
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,11 @@ def new(
 
     Example: ofn new greeter
     """
+    if not re.fullmatch(r"[a-z]([-a-z0-9]{0,39}[a-z0-9])?", name):
+        raise failures.Failure(
+            f"{name!r} is no name for a Function; use up to 41 lower case letters, digits and '-', "
+            "starting with a letter and ending with a letter or digit"
+        )
     place = folder or Path(name)
     if place.exists() and any(place.iterdir()):
         raise failures.Failure(f"{place} is there already and not empty; choose another name or --folder")

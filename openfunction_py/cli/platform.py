@@ -19,8 +19,12 @@ def up(
     detach: Annotated[
         bool, typer.Option("-d", "--detach", help="Return when it is ready; it runs on.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Port of the gateway; 0 picks a free one.")] = None,
-    api_port: Annotated[int | None, typer.Option(help="Port of the API server; 0 picks a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the gateway; 0 picks a free one.")
+    ] = None,
+    api_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the API server; 0 picks a free one.")
+    ] = None,
 ) -> None:
     """Start the platform of OFN_HOME and wait until it is ready.
 

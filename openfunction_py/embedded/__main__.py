@@ -34,12 +34,18 @@ def main(arguments: list[str]) -> int:
 def _supervise(home: homes.Home) -> int:
     from openfunction_py.embedded import supervisor  # noqa: PLC0415
 
+    return_code = 0
     try:
         asyncio.run(supervisor.run(home))
-    except supervisor.AlreadyRunningError as error:
-        log.get("supervisor").error(str(error))
-        return 3
-    return 0
+    except* supervisor.AlreadyRunningError as errors:
+        log.get("supervisor").error(str(errors.exceptions[0]))
+        return_code = 3
+    except* OSError as errors:
+        log.get("supervisor").error(
+            "the data folder cannot be used", errors=[str(e) for e in errors.exceptions]
+        )
+        return_code = 4
+    return return_code
 
 
 if __name__ == "__main__":

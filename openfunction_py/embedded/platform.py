@@ -27,6 +27,7 @@ from openfunction_py.lib import home as homes
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 60.0
+LEAST_FREE = 16 << 20
 
 
 class PlatformError(Exception):
@@ -55,6 +56,7 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
         )
     try:
         home.ensure()
+        _check_space(home)
         _end_roles(home)
         chosen = settings.load(home.config)
         chosen = settings.Settings(
@@ -76,6 +78,16 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
             f"the data folder {home.root} cannot be used: {error.strerror or error}"
         ) from error
     return chosen
+
+
+def _check_space(home: homes.Home) -> None:
+    """A store that cannot grow refuses every write; better said now."""
+    free = shutil.disk_usage(home.root).free
+    if free < LEAST_FREE:
+        raise PlatformError(
+            f"the disk under {home.root} has {free >> 20} MB left and a platform needs {LEAST_FREE >> 20} MB to start; "
+            "make room, or set OFN_HOME to another disk"
+        )
 
 
 def start(home: homes.Home) -> subprocess.Popen[bytes]:
