@@ -49,7 +49,7 @@ class Client(asyncio.Protocol):
         """Forget the last head."""
         self.target = b""
         self.headers: Headers = []
-        self.head_size = 0
+        self.head_size = self.header_bytes = 0
         self.head_open = True
         self.ignored_upgrade = False
 
@@ -147,16 +147,16 @@ class Client(asyncio.Protocol):
         if not self.head_open or self.refused:
             return
         self.headers.append((name, value))
+        self.header_bytes += len(name) + len(value)
         if len(self.headers) > self.hub.settings.max_headers:
             self.refuse(431, "The request has too many headers.")
+        elif self.header_bytes > self.hub.settings.max_head:
+            self.refuse(431, "The request's headers are too large.")
 
     def on_headers_complete(self) -> None:
         """Begin the exchange of a complete head."""
         self.head_open = False
         if self.refused or self.ignores_upgrade():
-            return
-        if sum(len(name) + len(value) for name, value in self.headers) > self.hub.settings.max_head:
-            self.refuse(431, "The request's headers are too large.")
             return
         parser = self.parser
         head = Head(

@@ -3,6 +3,7 @@
 Sends a request to at most one instance: once a byte of it was written it is answered or refused, never sent again.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from openfunction_py.dataplane import answers, requests
@@ -21,8 +22,9 @@ class Hub(Protocol):
     settings: Settings
     held_bytes: int
 
-    def monotonic(self) -> float:
-        """Return the time in seconds."""
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The time in seconds."""
 
     def dispatch(self, exchange: "Exchange") -> None:
         """Find a Revision and an instance for an exchange, or answer it."""

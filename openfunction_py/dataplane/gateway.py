@@ -19,6 +19,7 @@ from openfunction_py.dataplane.upstream import Upstream
 from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
 
+NAMES_KEPT = 1024
 logger = log.get("dataplane.gateway")
 
 
@@ -27,7 +28,8 @@ class Gateway:
 
     def __init__(self, *, settings: Settings, clock: Clock, send: load.Send) -> None:
         self.settings = settings
-        self.clock = clock
+        self.monotonic = clock.monotonic
+        self.names: dict[bytes, str] = {}
         self.table = RouteTable()
         self.throttlers: dict[RevisionKey, Throttler] = {}
         self.clients: set[Client] = set()
@@ -38,10 +40,6 @@ class Gateway:
         self.counts = status.Counts()
         self.reporter = load.Reporter(gauges=self.gauges, send=send, clock=clock)
         self.tasks: asyncio.TaskGroup
-
-    def monotonic(self) -> float:
-        """Return the time in seconds."""
-        return self.clock.monotonic()
 
     def gauges(self) -> Iterator[tuple[RevisionKey, Gauge]]:
         """Return what each Revision holds."""
@@ -81,7 +79,7 @@ class Gateway:
     def dispatch(self, exchange: Exchange) -> None:
         """Find a Revision and an instance for an exchange, or answer it."""
         request = exchange.request
-        host, path = requests.name_of(request.host), request.path.decode("latin-1")
+        host, path = self.name_of(request.host), request.path.decode("latin-1")
         match = self.table.match(host, path)
         if match is None:
             self.unmatched(exchange, host, path)
@@ -101,6 +99,15 @@ class Gateway:
             exchange.place(instance)
         else:
             self.hold(exchange, throttler, now)
+
+    def name_of(self, host: bytes) -> str:
+        """Return a Host value without its port; the ones seen are remembered, up to a number."""
+        name = self.names.get(host)
+        if name is None:
+            if len(self.names) >= NAMES_KEPT:
+                self.names.clear()
+            name = self.names[host] = requests.name_of(host)
+        return name
 
     def hold(self, exchange: Exchange, throttler: Throttler, now: float) -> None:
         """Let an exchange wait, within the bounds of queue, memory and time; the load is told."""
@@ -184,7 +191,7 @@ class Gateway:
     async def watch_deadlines(self) -> None:
         """Look at every connection's deadlines in turn."""
         while True:
-            await asyncio.sleep(self.settings.sweep)
+            await asyncio.sleep(self.settings.sweep if self.clients else self.settings.idle_sweep)
             self.sweep(self.monotonic())
 
     def sweep(self, now: float) -> None:

@@ -24,7 +24,7 @@ HOP_BY_HOP = frozenset(
 )
 FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-prefix"})
 NOTED = HOP_BY_HOP | FORWARDED | {b"host", b"content-length", b"expect"}
-PLAIN_CONNECTION = frozenset({b"", b"close", b"keep-alive", b"upgrade"})
+PLAIN_CONNECTION = frozenset({b"", b"close", b"keep-alive", b"Keep-Alive", b"upgrade", b"Upgrade"})
 
 
 class BadHeadError(Exception):
@@ -85,8 +85,9 @@ def read(head: Head) -> Request:
     if head.method == b"CONNECT":
         raise BadHeadError(405, "This gateway serves functions and opens no tunnels: CONNECT is not allowed.")
     lines, noted = sort(head.headers)
-    options = tokens(noted.get(b"connection", b""))
-    if not options <= PLAIN_CONNECTION:
+    connection = noted.get(b"connection", b"")
+    if connection not in PLAIN_CONNECTION:
+        options = tokens(connection)
         lines = [line for line in lines if line.partition(b":")[0].lower() not in options]
     host, path, query = locate(head, noted)
     return Request(

@@ -26,6 +26,7 @@ class Settings:
     upstream_kept: int = 256
     suspect: float = 0.1
     sweep: float = 0.1
+    idle_sweep: float = 0.5
     drain: float = 10.0
     retry_after: int = 1
     access_log: bool = False
