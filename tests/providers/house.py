@@ -88,6 +88,7 @@ class Node:
         self._client = manager.client
         self._pods = manager.lister(core.Pod)
         self.behaviour: Behaviour = serving
+        self.lets_go = True
         self.started: list[str] = []
         watches = [managers.Watch(core.Pod, managers.by_self)]
         self._controller = manager.add("node", self, watches=watches)
@@ -98,9 +99,7 @@ class Node:
         if pod is None:
             return types.Result()
         if pod.metadata.deletion_timestamp:
-            await self._client.delete(
-                core.Pod, request.name, namespace=request.namespace, grace_seconds=0, uid=pod.metadata.uid
-            )
+            await self._stop(pod)
             return types.Result()
         status = self.behaviour(pod)
         if status is not None and not _says(pod, status):
@@ -108,6 +107,13 @@ class Node:
             changed = core.Pod.model_validate({**pod.to_wire(), "status": status})
             await self._client.apply(changed, manager="node", subresource="status")
         return types.Result()
+
+    async def _stop(self, pod: core.Pod) -> None:
+        if self.lets_go:
+            about = pod.metadata
+            await self._client.delete(
+                core.Pod, about.name, namespace=about.namespace, grace_seconds=0, uid=about.uid
+            )
 
     def look_again(self) -> None:
         """Let the behaviour be asked for every Pod anew."""
@@ -140,6 +146,11 @@ def built(_: core.Pod) -> dict[str, Any]:
     result = {"digest": "sha256:" + "1" * 64, "size": 12, "lock": "abc"}
     ended = {"terminated": {"exitCode": 0, "message": json.dumps(result)}}
     return {"phase": "Succeeded", "containerStatuses": [{"name": "build", "state": ended}]}
+
+
+def building(_: core.Pod) -> dict[str, Any]:
+    """A build that never ends."""
+    return {"phase": "Running", "containerStatuses": [{"name": "build", "state": {"running": {}}}]}
 
 
 def crashing(_: core.Pod) -> dict[str, Any]:
@@ -180,25 +191,36 @@ class House:
     async def until(
         self, model: type[T], name: str, told: Callable[[T], bool], *, namespace: str = "default"
     ) -> T:
-        """The object once a watch shows it as told.
+        """The object once the cache shows it as told; an AssertionError shows what it was instead."""
+        cache = self.manager.lister(model)
 
-        Raises:
-            AssertionError: it did not become so in time; shows what it was.
-        """
-        seen = asyncio.Event()
-        cache: Any = self.manager.lister(model)
-        cache.listen(lambda _old, _new: seen.set())
-        found = cache.get(namespace, name)
+        def found() -> T | None:
+            one = cache.get(namespace, name)
+            return one if one is not None and told(one) else None
+
         try:
-            async with asyncio.timeout(DEADLINE):
-                while found is None or not told(found):
-                    seen.clear()
-                    await seen.wait()
-                    found = cache.get(namespace, name)
+            return await self._seen(model, found)
         except TimeoutError:
-            shown = json.dumps(found.to_wire(), indent=1) if found else "nothing"
+            one = cache.get(namespace, name)
+            shown = json.dumps(one.to_wire(), indent=1) if one else "nothing"
             raise AssertionError(f"{model.__name__} {name} did not become so: {shown}") from None
-        return found  # type: ignore[no-any-return] # the cache of this model holds only its objects
+
+    async def until_any(self, model: type[T], told: Callable[[T], bool], *, namespace: str = "default") -> T:
+        """The first object of the kind that is as told."""
+        cache = self.manager.lister(model)
+        return await self._seen(model, lambda: next(filter(told, cache.list(namespace)), None))
+
+    async def _seen(self, model: type[T], found: Callable[[], T | None]) -> T:
+        changed = asyncio.Event()
+        cache: Any = self.manager.lister(model)
+        cache.listen(lambda _old, _new: changed.set())
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                one = found()
+                if one is not None:
+                    return one
+                changed.clear()
+                await changed.wait()
 
     async def until_gone(self, model: type[T], name: str, *, namespace: str = "default") -> None:
         """Return once the object is no more.

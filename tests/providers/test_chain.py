@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from openfunction_py.api import meta
-from openfunction_py.api.upstream import apps, autoscaling, core, discovery, knative, shipwright
+from openfunction_py.api.upstream import apps, autoscaling, core, discovery, knative
 from tests.providers import house as houses
 
 KSVC = "hello-ksvc"
 FIRST, SECOND = "hello-ksvc-00001", "hello-ksvc-00002"
 QUICK = {"autoscaling.knative.dev/window": "6s"}
-
-
-@pytest.fixture(params=["fresh", "lagging"])
-async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[houses.House]:
-    """A control plane, with caches that are fresh or late by one event."""
-    async with houses.open_house(tmp_path, lagging=request.param == "lagging") as opened:
-        yield opened
 
 
 def service(image: str = "hello@sha256:1", **annotations: str) -> knative.KnativeService:
@@ -122,21 +112,3 @@ async def test_deleting_a_service_leaves_nothing(house: houses.House) -> None:
         page: Any = await house.client.list(model, namespace="default")
         for one in page.items:
             await house.until_gone(model, one.metadata.name)
-
-
-async def test_a_build_run_becomes_an_image(house: houses.House) -> None:
-    spec = {
-        "source": {"type": "Git", "git": {"url": "https://host/repo"}},
-        "strategy": {"name": "openfunction"},
-        "output": {"image": "hello:v1"},
-    }
-    build = {"metadata": {"name": "b-build", "namespace": "default"}, "spec": spec}
-    run = {"metadata": {"name": "b-run", "namespace": "default"}, "spec": {"build": {"name": "b-build"}}}
-    await house.client.create(shipwright.Build.model_validate(build))
-    await house.client.create(shipwright.BuildRun.model_validate(run))
-    done = await house.until(shipwright.BuildRun, "b-run", lambda one: one.status.completion_time is not None)
-    assert meta.is_true(done.status.conditions, "Succeeded")
-    assert done.status.output is not None
-    assert (done.status.output.digest, done.status.output.size) == ("sha256:" + "1" * 64, 12)
-    registered = await house.until(shipwright.Build, "b-build", lambda one: bool(one.status.registered))
-    assert registered.status.registered == "True"
