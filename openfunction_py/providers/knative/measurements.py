@@ -104,6 +104,10 @@ class Measurements:
         """Know no Revision."""
         self._trackers: dict[types.Request, Tracker] = {}
 
+    def __len__(self) -> int:
+        """How many Revisions are followed."""
+        return len(self._trackers)
+
     def of(self, revision: types.Request) -> Tracker:
         """The tracker of a Revision, made when it is first asked for."""
         return self._trackers.setdefault(revision, Tracker())
