@@ -79,6 +79,8 @@ class Health:
         failures = 0
         while True:
             await asyncio.sleep(times.period)
+            if self._presence.ready.is_set() and not where.path:
+                return  # an adopted instance is back on its line
             failures = 0 if await probes.succeeds(where, seconds=times.timeout) else failures + 1
             if failures == 0 or failures >= times.failures:
                 on_ready(failures == 0)

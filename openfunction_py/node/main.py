@@ -6,6 +6,7 @@ It holds no logic of its own; asked to stop, it ends every instance and template
 from __future__ import annotations
 
 import asyncio
+import resource
 
 from openfunction_py.api.upstream import apps, core
 from openfunction_py.controller import events
@@ -27,6 +28,7 @@ from openfunction_py.node import (
     parts,
     pods,
     process_runtime,
+    sandbox,
     templates,
     zygote,
 )  # fmt: skip
@@ -44,6 +46,7 @@ async def run(*, client: Client, home: Home, clock: Clock, settings: Settings | 
     for folder in (home.layers, home.unpacked, home.pods, home.pod_logs):
         files.open_folder(folder)  # the home itself is closed to others; sandboxed instances are shown these
     chosen = settings or Settings()
+    _allow_many_files()
     try:
         async with asyncio.TaskGroup() as group:
             known = templates.Templates(home, group)
@@ -69,6 +72,13 @@ async def run(*, client: Client, home: Home, clock: Clock, settings: Settings | 
     finally:
         await pods.end_recorded(home.pods, seconds=chosen.stop_seconds)
         await templates.end_recorded(home)
+
+
+def _allow_many_files() -> None:
+    """Every instance costs the node two descriptors, and the usual soft limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sandbox.NOFILE if hard == resource.RLIM_INFINITY else min(hard, sandbox.NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 async def _serve(

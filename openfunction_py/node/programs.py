@@ -30,7 +30,8 @@ class Program:
     def env(self, home: Home) -> Mapping[str, str]:
         """What every program of the platform gets: where things are found, and the user's network settings."""
         passed = {name: value for name, value in os.environ.items() if _is_passed(name)}
-        return {"PATH": os.defpath, **passed, homes.HOME_VARIABLE: str(home.root)}
+        # unbuffered, so that whoever follows a log sees a line when it is written
+        return {"PATH": os.defpath, **passed, homes.HOME_VARIABLE: str(home.root), "PYTHONUNBUFFERED": "1"}
 
 
 def _is_passed(name: str) -> bool:

@@ -15,7 +15,7 @@ from openfunction_py.lib import log
 
 logger = log.get("node.reporting")
 
-Compose = Callable[[], tuple[core.PodStatus, dict[str, str]]]
+Compose = Callable[[core.PodStatus | None], tuple[core.PodStatus, dict[str, str]]]
 
 
 class Reporter:
@@ -24,7 +24,7 @@ class Reporter:
     def __init__(
         self, client: Client, pod: core.Pod, *, compose: Compose, pause: float, retry: float
     ) -> None:
-        """Write what `compose` says: the status, and annotations beside it."""
+        """Write what `compose` makes of the last status: the next one, and annotations beside it."""
         self._client = client
         self._pod = pod
         self._compose = compose
@@ -57,7 +57,7 @@ class Reporter:
 
     async def _write(self) -> bool:
         """Write the newest state; False when the Pod is no more."""
-        status, annotations = self._compose()
+        status, annotations = self._compose(self._written)
         if status == self._written:
             return True
         try:

@@ -89,7 +89,8 @@ def confinement(level: Level, needs: Needs) -> dict[str, Any]:
     if level is Level.UNPRIVILEGED_USER:
         told |= {"uid": UNPRIVILEGED, "gid": UNPRIVILEGED, "mounts": _mounts(needs)}
     elif level is Level.OWN_MOUNTS and needs.binds:
-        told["mounts"] = {**_mounts(Needs(binds=needs.binds, stage=needs.stage)), "user_namespace": True}
+        # the same user passes every folder as before, so nothing is covered and no path needs to be shown
+        told["mounts"] = {**_mounts(needs), "paths": [], "user_namespace": True}
     return told
 
 

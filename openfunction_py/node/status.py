@@ -42,14 +42,16 @@ class PodView:
     failed: tuple[str, str] | None = None
 
 
-def make_status(pod: core.Pod, view: PodView, *, now: str) -> core.PodStatus:
-    """The whole status."""
+def make_status(
+    pod: core.Pod, view: PodView, *, now: str, previous: core.PodStatus | None = None
+) -> core.PodStatus:
+    """The whole status; `previous` is the last one written, which may be newer than the Pod's own."""
     reason, message = view.failed or ("", "")
     return core.PodStatus(
         phase=phase(view),
         reason=reason,
         message=message,
-        conditions=_conditions(pod, view, now=now),
+        conditions=_conditions(pod, view, now=now, kept=(previous or pod.status).conditions),
         host_ip=HOST_ADDRESS,
         pod_ip=view.address,
         pod_ips=[core.PodIP(ip=view.address)],
@@ -71,7 +73,7 @@ def phase(view: PodView) -> str:
     return "Pending" if never_ran else "Running"
 
 
-def _conditions(pod: core.Pod, view: PodView, *, now: str) -> list[Condition]:
+def _conditions(pod: core.Pod, view: PodView, *, now: str, kept: Sequence[Condition]) -> list[Condition]:
     finished = phase(view) in {"Succeeded", "Failed"}
     unready = [one.name for one in view.containers if not one.ready]
     all_ready = not unready and not finished and pod.metadata.deletion_timestamp is None
@@ -86,10 +88,10 @@ def _conditions(pod: core.Pod, view: PodView, *, now: str) -> list[Condition]:
     for kind, (reason, message) in ((RUNTIME_CONDITION, view.runtime), (SANDBOX_CONDITION, view.sandbox)):
         if reason:
             wanted.append(Condition(type=kind, status="True", reason=reason, message=message))
-    kept = list(pod.status.conditions)
+    conditions = list(kept)
     for condition in wanted:
-        kept = meta.set_condition(kept, condition, now=now)
-    return kept
+        conditions = meta.set_condition(conditions, condition, now=now)
+    return conditions
 
 
 def _why_not_ready(view: PodView, unready: Sequence[str]) -> tuple[str, str]:

@@ -184,7 +184,7 @@ class Worker:
                 logger.info("a Pod cannot be removed now", pod=meta.name, error=str(error))
                 await asyncio.sleep(self._parts.settings.retry_pause)
 
-    def _compose(self) -> tuple[core.PodStatus, dict[str, str]]:
+    def _compose(self, previous: core.PodStatus | None) -> tuple[core.PodStatus, dict[str, str]]:
         first = self._record.containers.get(self._pod.spec.containers[0].name, ContainerRecord())
         runtime = ("", "")
         level = ("", "")
@@ -205,7 +205,7 @@ class Worker:
         annotations = (
             {RUNTIME_ANNOTATION: first.runtime, REASON_ANNOTATION: first.why} if first.runtime else {}
         )
-        return status.make_status(self._pod, view, now=now), annotations
+        return status.make_status(self._pod, view, now=now, previous=previous), annotations
 
 
 def revision_of(pod: core.Pod) -> str:

@@ -15,6 +15,7 @@ from openfunction_py.node.runtime import Instance, InstanceRuntime
 from openfunction_py.node.sandbox import Level
 from tests.node import house, lab
 from tests.node.lab import Lab
+from tests.waiting import until
 
 HELLO = """
 import json, os, resource
@@ -98,7 +99,7 @@ async def test_stopping_kills_what_does_not_listen_and_its_children(here: Lab, k
     async with asyncio.TaskGroup() as group:
         group.create_task(started.wait())
         await here.runtime(kind).stop(started, grace=0.2)
-    assert processes.identify(child) is None
+    await until(lambda: processes.identify(child) is None)
 
 
 async def test_a_signal_that_ends_an_instance_is_its_exit_code(here: Lab, kind: str) -> None:
