@@ -90,4 +90,16 @@ def extract(source: IO[bytes], folder: Path) -> None:
         tarfile.TarError: the archive is damaged or wants to leave the folder.
     """
     with tarfile.open(fileobj=source, mode="r|*") as archive:
+        _extract_all(archive, folder)
+
+
+def _extract_all(archive: tarfile.TarFile, folder: Path) -> None:
+    if hasattr(tarfile, "tar_filter"):
         archive.extractall(folder, filter="tar")
+        return
+    # Python before 3.11.4 has no filters: the one rule that matters is kept by hand
+    root = folder.resolve()
+    for entry in archive:
+        if not (root / entry.name).resolve().is_relative_to(root):
+            raise tarfile.TarError(f"{entry.name!r} would be written outside the folder")
+        archive.extract(entry, folder)

@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     role = arguments[0] if arguments else ""
     home = homes.Home.default(os.environ)
     home.ensure()
-    log.setup(role)
+    log.setup(role, home.logs / f"{role}.log")
     if role == "supervisor":
         return _supervise(home)
     from openfunction_py.embedded import roles  # noqa: PLC0415 - the supervisor stays small

@@ -10,12 +10,15 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
 from openfunction_py.lib import clock
 
 LEVEL_VARIABLE = "OFN_LOG_LEVEL"
 _FIELDS = "openfunction_fields"
+LARGEST_FILE = 8 << 20
 
 
 class Logger:
@@ -85,9 +88,14 @@ def get(name: str) -> Logger:
     return Logger(logging.getLogger(f"openfunction.{name}"), {})
 
 
-def setup(component: str) -> None:
-    """Send every log of this process to standard error as JSON lines; the level comes from OFN_LOG_LEVEL."""
-    handler = logging.StreamHandler(sys.stderr)
+def setup(component: str, file: Path | None = None) -> None:
+    """Send every log of this process to standard error as JSON lines, or to a file that is bounded in size.
+
+    The level comes from OFN_LOG_LEVEL. A full file is kept once, beside the new one, with the ending .1.
+    """
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
+        handler = RotatingFileHandler(file, maxBytes=LARGEST_FILE, backupCount=1)
     handler.setFormatter(_Lines(component, clock.SystemClock()))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,16 @@ class TestLines:
         log.get("node").info("not said")
         log.get("node").warning("said")
         assert [line["msg"] for line in self.lines(capsys)] == ["said"]
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_log_file_is_bounded_and_the_one_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST_FILE", 1000)
+    log.setup("control", tmp_path / "control.log")
+    for number in range(100):
+        log.get("store").info("it was stored", number=number)
+    logging.getLogger().handlers[0].close()
+    assert {path.name for path in tmp_path.iterdir()} == {"control.log", "control.log.1"}
+    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
+    last = (tmp_path / "control.log").read_text().splitlines()[-1]
+    assert json.loads(last)["number"] == 99
