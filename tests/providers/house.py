@@ -251,7 +251,9 @@ async def open_house(folder: Path, *, rate: float = 1.0, lagging: bool = False) 
 
 @asynccontextmanager
 async def _open(client: clients.Client, *, rate: float) -> AsyncIterator[House]:
-    await client.create(core.Namespace.model_validate({"metadata": {"name": "knative-serving"}}))
+    await client.apply(
+        core.Namespace.model_validate({"metadata": {"name": "knative-serving"}}), manager="test"
+    )
     manager = managers.Manager(client, clock=Hurried(rate))
     house = House(client, manager)
     async with asyncio.TaskGroup() as group:

@@ -6,7 +6,7 @@ It decides nothing about traffic or Revisions: those are the Route's and the Con
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 from openfunction_py.api import meta
 from openfunction_py.api.upstream import knative
@@ -17,6 +17,8 @@ from openfunction_py.lib import clock
 from openfunction_py.providers.knative import children, names, verdicts
 
 MANAGER = "openfunction-knative-service"
+
+T = TypeVar("T", bound=meta.Object)
 
 
 class Reconciler:
@@ -35,20 +37,23 @@ class Reconciler:
         current = self._services.get(request.namespace, request.name)
         if current is None or current.metadata.deletion_timestamp:
             return types.Result()
-        configuration = self._configurations.get(request.namespace, request.name)
-        route = self._routes.get(request.namespace, request.name)
-        wanted: tuple[tuple[meta.Object | None, meta.Object], ...] = (
-            (configuration, make_configuration(current)),
-            (route, make_route(current)),
-        )
+        # What was just applied counts as it came back, not as a cache remembers it: it has to look at its new spec.
         async with asyncio.TaskGroup() as group:
-            for present, child in wanted:
-                if children.outdated(present, child):
-                    group.create_task(self._client.apply(child, manager=MANAGER))
+            configuring = group.create_task(
+                self._applied(self._configurations.get(*request), make_configuration(current))
+            )
+            routing = group.create_task(self._applied(self._routes.get(*request), make_route(current)))
+        configuration, route = configuring.result(), routing.result()
         status = make_status(current, configuration, route, now=clock.timestamp(self._clock.now()))
         changed = knative.KnativeService.model_validate({**current.to_wire(), "status": status})
         await statuses.write_status(self._client, changed, current, manager=MANAGER)
         return types.Result()
+
+    async def _applied(self, present: T | None, wanted: T) -> T:
+        """The child as it is on the server, applied if it is not as wanted."""
+        if present is not None and not children.outdated(present, wanted):
+            return present
+        return await self._client.apply(wanted, manager=MANAGER)
 
 
 def make_configuration(service: knative.KnativeService) -> knative.Configuration:
@@ -91,43 +96,44 @@ def _metadata(service: knative.KnativeService, labels: dict[str, str]) -> dict[s
 
 def make_status(
     service: knative.KnativeService,
-    configuration: knative.Configuration | None,
-    route: knative.Route | None,
+    configuration: knative.Configuration,
+    route: knative.Route,
     *,
     now: str,
 ) -> dict[str, Any]:
     """What the Service says: its Configuration's Revisions and its Route's address and traffic."""
-    configured = _fresh(configuration)
-    routed = _fresh(route)
     shown = {
         **_fields(configuration, "latestCreatedRevisionName", "latestReadyRevisionName"),
         **_fields(route, "url", "address", "traffic"),
     }
-    before = service.status.conditions if service.status else None
-    decided = (
-        verdicts.copied("ConfigurationsReady", configured),
-        verdicts.copied("RoutesReady", routed),
-    )
+    configured = verdicts.copied("ConfigurationsReady", _fresh(configuration))
+    routed = verdicts.copied("RoutesReady", _fresh(route))
+    if routed.status == "True" and not _migrated(configuration, route):
+        text = "Traffic is not yet migrated to the latest revision."
+        routed = verdicts.Verdict("RoutesReady", "Unknown", "TrafficNotMigrated", text)
     return {
         "observedGeneration": service.metadata.generation,
         **shown,
-        "conditions": verdicts.write(before, decided, now=now),
+        "conditions": verdicts.write(service.status.conditions, (configured, routed), now=now),
     }
 
 
-def _fresh(child: knative.Configuration | knative.Route | None) -> meta.Condition | None:
+def _fresh(child: knative.Configuration | knative.Route) -> meta.Condition | None:
     """A child's Ready, unless the child has not looked at its own spec yet."""
-    if child is None or child.status is None:
-        return None
     if child.status.observed_generation != child.metadata.generation:
-        return meta.Condition(
-            type="Ready", status="Unknown", reason="OutOfDate", message="It is being looked at."
-        )
-    return meta.find_condition(child.status.conditions or [], "Ready")
+        text = f"The {child.kind} has not been looked at since it changed."
+        return meta.Condition(type="Ready", status="Unknown", reason="OutOfDate", message=text)
+    return meta.find_condition(child.status.conditions, "Ready")
 
 
-def _fields(child: knative.Configuration | knative.Route | None, *wanted: str) -> dict[str, Any]:
-    status = child.to_wire().get("status", {}) if child else {}
+def _migrated(configuration: knative.Configuration, route: knative.Route) -> bool:
+    """Whether what follows the latest Revision has arrived at it."""
+    latest = configuration.status.latest_ready_revision_name
+    return all(one.revision_name == latest for one in route.status.traffic if one.latest_revision)
+
+
+def _fields(child: knative.Configuration | knative.Route, *wanted: str) -> dict[str, Any]:
+    status = child.to_wire().get("status") or {}
     return {key: status[key] for key in wanted if status.get(key)}
 
 
