@@ -8,12 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """The function to serve; `named` tells whether the user named one."""
+    """The function to serve, its file and its signature, each empty when the user says nothing of it."""
 
     target: str
     source: str
     signature: str
-    named: bool
     env: dict[str, str]
 
 
@@ -40,12 +39,15 @@ def read(platform: Path) -> Settings:
         return next((env[name] for name in names if env.get(name)), "")
 
     target = first("FUNC_NAME", "GOOGLE_FUNCTION_TARGET", "FUNCTION_TARGET")
-    signature = first("FUNC_TYPE", "GOOGLE_FUNCTION_SIGNATURE_TYPE", "FUNCTION_SIGNATURE_TYPE")
+    signature = first(
+        "FUNC_TYPE", "FUNC_SIGNATURE", "GOOGLE_FUNCTION_SIGNATURE_TYPE", "FUNCTION_SIGNATURE_TYPE"
+    )
     return Settings(
-        target=target or "main",
+        target=target,
         source=first("FUNC_SRC", "GOOGLE_FUNCTION_SOURCE", "FUNCTION_SOURCE"),
-        signature={"event": "cloudevent"}.get(signature, signature),
-        named=bool(target),
+        signature={"event": "cloudevent", "cloud_event": "cloudevent"}.get(
+            signature.lower(), signature.lower()
+        ),
         env=env,
     )
 
@@ -58,7 +60,7 @@ def source_file(app: Path, settings: Settings) -> Path:
     """
     given = app / (settings.source or "main.py")
     found = given / "main.py" if given.is_dir() else given
-    if not found.is_file():
+    if not found.is_file() or not found.resolve().is_relative_to(app.resolve()):
         there = sorted(path.name for path in app.iterdir() if not path.name.startswith("."))[:8]
         raise Failure(
             "SourceNotFound",

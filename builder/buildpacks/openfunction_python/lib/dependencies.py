@@ -1,0 +1,169 @@
+"""Requirements resolved to a lock and installed as a layer.
+
+The layer depends on the lock, the interpreter's ABI and the platform alone, so functions share it; it holds no path
+of the machine that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import bytecode
+import requirements
+import resolver
+import settings
+
+LOCK_SECONDS = 24 * 3600
+LAYER = "/layers/openfunction_python/deps"
+FORM = "3"  # of a dependency layer; changes when the same lock would be laid out in another way
+NEVER = "sys_platform == 'never'"
+
+
+def abi() -> str:
+    """What compiled modules depend on."""
+    return f"cp{sys.version_info.major}{sys.version_info.minor}-{sys.platform}-{platform.machine()}"
+
+
+class Store:
+    """Locks and dependency layers of earlier builds, below a folder that outlives builds."""
+
+    def __init__(self, cache: Path, *, uv: resolver.Uv, wheels: Path, app: Path) -> None:
+        """Resolve with uv, from the wheels of the buildpack, the app's own folders and the package registry."""
+        self._cache, self._uv, self._wheels, self._app = cache, uv, wheels, app
+
+    def lock(self, wanted: requirements.Wanted) -> str:
+        """The lock; one of the last day is used again, so that equal sources give equal images.
+
+        Raises:
+            Failure: DependencyFailed, with the decisive lines.
+        """
+        ours = next(self._wheels.glob("*.whl"))
+        lines = [*wanted.lines, f"{requirements.OURS}=={ours.name.split('-')[1]}"]
+        if wanted.local:
+            return self._compile(lines, wanted.constraints)
+        indexes = {name: value for name, value in self._uv.env.items() if "INDEX" in name}
+        wheel = hashlib.sha256(ours.read_bytes()).hexdigest()
+        kept = self._cache / "locks" / f"{_digest([lines, wanted.constraints, indexes, wheel, abi()])}.txt"
+        if kept.exists() and time.time() - kept.stat().st_mtime < LOCK_SECONDS:
+            return kept.read_text()
+        try:
+            found = self._compile(lines, wanted.constraints)
+        except settings.Failure:
+            if not kept.exists():
+                raise
+            print("the requirements cannot be resolved anew; their last lock is used", flush=True)
+            return kept.read_text()
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_name(f".{kept.name}.{os.getpid()}")
+        part.write_text(found)
+        part.replace(kept)
+        return found
+
+    def _compile(self, lines: list[str], constraints: list[str]) -> str:
+        with tempfile.TemporaryDirectory() as work:
+            # a requirement of a requirement on another framework must not bring that one either
+            others = sorted(requirements.SATISFIED - {requirements.OURS})
+            files = {
+                "requirements.in": lines,
+                "constraints.txt": constraints,
+                "overrides.txt": [f"{name} ; {NEVER}" for name in others],
+            }
+            for name, content in files.items():
+                (Path(work) / name).write_text("".join(f"{line}\n" for line in content))
+            return self._uv.run(
+                "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes",
+                "--no-emit-find-links", "--no-emit-index-url", "--find-links", str(self._wheels),
+                "--python", sys.executable, "--constraints", f"{work}/constraints.txt",
+                "--overrides", f"{work}/overrides.txt", f"{work}/requirements.in",
+                cwd=self._app,
+            )  # fmt: skip
+
+    def install(self, lock: str, target: Path, *, local: bool) -> Path | None:
+        """Fill a layer with what a lock says; the folder of the store it was taken from, None for local requirements.
+
+        Raises:
+            Failure: DependencyFailed.
+        """
+        if local:
+            target.mkdir()
+            self._fill(lock, target)
+            return None
+        key = _digest([FORM, lock, abi()])
+        kept = self._cache / "dependencies" / key
+        if kept.is_dir():
+            print(f"dependencies: taken from an earlier build with the same lock ({key})", flush=True)
+        else:
+            self._keep(lock, kept)
+        shutil.copytree(kept, target, copy_function=_link, symlinks=True, dirs_exist_ok=True)
+        return kept
+
+    def _keep(self, lock: str, kept: Path) -> None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=kept.parent, prefix=".part-"))
+        try:
+            self._fill(lock, part)
+            part.rename(kept)
+        except OSError:
+            if not kept.is_dir():
+                raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _fill(self, lock: str, folder: Path) -> None:
+        print(
+            f"dependencies: installing {sum(1 for line in lock.splitlines() if line[:1].strip())} packages",
+            flush=True,
+        )
+        with tempfile.TemporaryDirectory() as work:
+            (Path(work) / "lock.txt").write_text(lock)
+            self._uv.run(
+                "pip", "install", "--quiet", "--no-deps", "--no-compile-bytecode", "--link-mode", "copy",
+                "--find-links", str(self._wheels), "--python", sys.executable,
+                "--target", str(folder), "-r", f"{work}/lock.txt", cwd=self._app,
+            )  # fmt: skip
+        tidy(folder)
+        bytecode.compile_folder(folder, at=LAYER)
+
+
+def tidy(folder: Path) -> None:
+    """Take out what tells of the machine: uv's notes, and scripts that name its interpreter (use `python -m`)."""
+    (folder / ".lock").unlink(missing_ok=True)
+    gone = set()
+    for script in (folder / "bin").glob("*"):
+        if script.is_file() and script.read_bytes()[:2] == b"#!":
+            gone.add(f"bin/{script.name}")
+    for note in (*folder.glob("*.dist-info/uv_*.json"), *folder.glob("*.dist-info/direct_url.json")):
+        if note.name != "direct_url.json" or json.loads(note.read_bytes()).get("url", "").startswith("file:"):
+            gone.add(str(note.relative_to(folder)))
+    for name in gone:
+        (folder / name).unlink()
+    for record in folder.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if line.rsplit(",", 2)[0].strip('"') not in gone))
+    if (folder / "bin").is_dir() and not any((folder / "bin").iterdir()):
+        (folder / "bin").rmdir()
+
+
+def portrait(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file, to notice that one was written to."""
+    found = ((path, path.lstat()) for path in folder.rglob("*") if not path.is_dir())
+    return {str(path.relative_to(folder)): (about.st_size, about.st_mtime_ns) for path, about in found}
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
