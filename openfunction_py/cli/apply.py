@@ -123,6 +123,9 @@ def send(there: target.Target, entry: Planned, *, dry: bool) -> tuple[dict[str, 
     code, content = there.door.request("PATCH", path, params=params, body=body, headers=APPLY)
     answer = json.loads(content)
     if code < 400:
+        if dry:
+            for warning in there.door.warnings:
+                output.talk(f"{entry.document.place()}: warning: {warning}")
         return {**answer, "_created": code == 201}, []
     causes = (answer.get("details") or {}).get("causes") or []
     if not causes:

@@ -26,6 +26,7 @@ class OneShot:
         self._tls = tls.context(endpoint)
         self._timeout = timeout
         self._kept: http.client.HTTPConnection | None = None
+        self.warnings: list[str] = []  # what the server warned of in its last answer
 
     def request(
         self,
@@ -104,6 +105,7 @@ class OneShot:
         self._kept.request(method, target, body=body, headers=headers)
         response = self._kept.getresponse()
         content = response.read()
+        self.warnings = [_warning_text(value) for value in response.headers.get_all("Warning") or ()]
         if response.will_close:
             self.close()
         return response.status, content
@@ -147,3 +149,9 @@ def _unreachable(endpoint: Endpoint, error: Exception) -> errors.Unreachable:
     return errors.Unreachable(
         f"no answer from {endpoint.server}: {error or type(error).__name__}", reason="Unreachable"
     )
+
+
+def _warning_text(header: str) -> str:
+    """The sentence of a `299 - "sentence"` header (RFC 9110 keeps only its quoted text)."""
+    quoted = header.partition('"')[2].rpartition('"')[0]
+    return quoted.replace('\\"', '"').replace("\\\\", "\\") or header

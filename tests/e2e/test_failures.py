@@ -144,3 +144,19 @@ def test_a_second_up_says_that_it_runs_already(there: platform.Platform) -> None
     done = there.run("up", "-d")
     assert done.returncode == 1
     assert "already runs" in done.stderr
+
+
+def test_a_manifest_as_published_is_accepted_with_warnings(there: platform.Platform) -> None:
+    manifest = platform.inline("as-published", GOOD)
+    manifest["spec"]["image"] = "<your registry name>/as-published:v1"
+    manifest["spec"]["imageCredentials"] = {"name": "push-secret"}
+    manifest["spec"]["build"]["builder"] = "openfunction/builder:v1"
+    manifest["spec"]["build"]["env"] = {"GOOGLE_FUNCTION_TARGET": "main", "GOOGLE_FUNCTION_SIGNATURE_TYPE": "http"}
+    manifest["spec"]["build"]["srcRepo"]["inline"]["requirements.txt"] = "functions-framework==1.4.3\n"
+    manifest["spec"]["serving"]["runtime"] = "knative"
+    done = there.run("apply", "-f", "-", "--wait", text=json.dumps(manifest))
+    assert done.returncode == 0, done.stderr
+    assert "spec.serving.runtime: is deprecated" in done.stderr
+    assert "placeholder" in done.stderr
+    assert platform.request(there.address("as-published")).body == b"good"
+    assert "is satisfied by openfunction-functions-framework" in there.ofn("logs", "as-published", "--build")
