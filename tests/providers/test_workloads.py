@@ -157,6 +157,16 @@ async def test_orphaned_objects_stay_without_their_owner(house: houses.House) ->
     assert await images_of(house) == ["one"] * 2
 
 
+async def test_a_deployment_made_anew_takes_its_orphaned_set_in(house: houses.House) -> None:
+    await roll_out(house, deployment())
+    pods = {one.metadata.uid for one in (await house.client.list(core.Pod, namespace="default")).items}
+    await house.client.delete(apps.Deployment, "d", namespace="default", propagation="Orphan")
+    await house.until_gone(apps.Deployment, "d")
+    await roll_out(house, deployment())
+    left = (await house.client.list(core.Pod, namespace="default")).items
+    assert {one.metadata.uid for one in left} == pods
+
+
 async def test_an_owner_of_the_same_name_and_another_uid_is_no_owner(fresh: houses.House) -> None:
     owner = await fresh.client.create(config_map("owner"))
     reference = {**meta.owner_of(owner).to_wire(), "uid": "00000000-0000-0000-0000-000000000000"}

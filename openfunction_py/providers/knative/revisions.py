@@ -29,6 +29,7 @@ class Reconciler:
         """Read through the manager's caches, write through its client."""
         self._client = manager.client
         self._clock = manager.clock
+        self._recorder = manager.recorder
         self._settings = settings.Settings(manager)
         self._revisions = manager.lister(knative.Revision)
         self._deployments = manager.lister(apps.Deployment)
@@ -89,6 +90,18 @@ class Reconciler:
         status = make_status(current, judged, scaler, now=now)
         changed = knative.Revision.model_validate({**current.to_wire(), "status": status})
         await statuses.write_status(self._client, changed, current, manager=MANAGER)
+        await self._tell(current, changed)
+
+    async def _tell(self, before: knative.Revision, after: knative.Revision) -> None:
+        """An Event when a Revision becomes unready: a condition shows the last word, Events show all."""
+        was, now = (meta.find_condition(one.status.conditions, "Ready") for one in (before, after))
+        if (
+            now is None
+            or now.status != "False"
+            or (was and (was.status, was.reason) == ("False", now.reason))
+        ):
+            return
+        await self._recorder.event(after, type="Warning", reason=now.reason, message=now.message)
 
 
 def _refused(error: config.SettingsError) -> verdicts.Verdict:

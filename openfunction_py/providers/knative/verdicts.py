@@ -63,6 +63,4 @@ def _condition(verdict: Verdict) -> meta.Condition:
         fields["reason"] = verdict.reason
     if verdict.message:
         fields["message"] = verdict.message
-    if not verdict.decides and verdict.status != "True":
-        fields["severity"] = "Info"
     return meta.Condition.model_validate(fields)

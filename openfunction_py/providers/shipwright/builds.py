@@ -11,6 +11,7 @@ from openfunction_py.api.upstream import shipwright
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
+from openfunction_py.lib import durations
 
 MANAGER = "openfunction-shipwright-build"
 STRATEGIES = ("openfunction", "buildpacks")
@@ -60,6 +61,10 @@ def refusal(spec: shipwright.BuildSpec) -> Refusal | None:
         )
     if not spec.output.image:
         return Refusal("SpecOutputImageMissing", "The Build has no output.image; name the image to make.")
+    if spec.timeout and not is_duration(spec.timeout):
+        return Refusal(
+            "InvalidTimeout", f'The timeout "{spec.timeout}" is no duration; write it like 10m or 90s.'
+        )
     kind = spec.source.type if spec.source else ""
     if kind not in SOURCES:
         return Refusal(
@@ -67,6 +72,14 @@ def refusal(spec: shipwright.BuildSpec) -> Refusal | None:
             f'The source type "{kind}" is not known; use {", ".join(SOURCES)} and its block.',
         )
     return None
+
+
+def is_duration(text: str) -> bool:
+    """Whether a text is a Go duration above zero."""
+    try:
+        return durations.parse(text).total_seconds() > 0
+    except ValueError:
+        return False
 
 
 def install(manager: managers.Manager) -> None:

@@ -32,6 +32,7 @@ class Reconciler:
         """Read through the manager's caches, write through its client."""
         self._client = manager.client
         self._clock = manager.clock
+        self._recorder = manager.recorder
         self._runs = manager.lister(shipwright.BuildRun)
         self._builds = manager.lister(shipwright.Build)
         self._pods = manager.lister(core.Pod)
@@ -51,6 +52,7 @@ class Reconciler:
         changed = shipwright.BuildRun.model_validate({**current.to_wire(), "status": status})
         await statuses.write_status(self._client, changed, current, manager=MANAGER)
         if found.finished or spec is None:
+            await self._tell(current, found)
             return types.Result()
         return types.Result(requeue_after=_seconds_left(current, spec, pod, now=now))
 
@@ -111,6 +113,11 @@ class Reconciler:
             message = "The build's Pod is about to start."
         return outcome.Outcome("Unknown", "Pending", message)
 
+    async def _tell(self, current: shipwright.BuildRun, found: outcome.Outcome) -> None:
+        if found.failure:
+            reason, message = found.failure
+            await self._recorder.event(current, type="Warning", reason=reason, message=message)
+
     async def _stop(self, pod: core.Pod) -> None:
         await self._client.delete(
             core.Pod, pod.metadata.name, namespace=pod.metadata.namespace, uid=pod.metadata.uid
@@ -125,7 +132,8 @@ def _no_build(current: shipwright.BuildRun) -> outcome.Outcome:
 def _refusal(current: shipwright.BuildRun, spec: shipwright.BuildSpec | None) -> outcome.Outcome | None:
     if spec is None:
         return _no_build(current)
-    found = builds.refusal(spec)
+    own = {"timeout": current.spec.timeout} if current.spec.timeout else {}
+    found = builds.refusal(spec.model_copy(update=own))
     return outcome.failed(found.reason, found.message, condition=found.reason) if found else None
 
 

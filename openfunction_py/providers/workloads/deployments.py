@@ -13,7 +13,7 @@ from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
 from openfunction_py.kube import errors
-from openfunction_py.providers.workloads import progress, rollout, templates
+from openfunction_py.providers.workloads import adoption, progress, rollout, templates
 
 MANAGER = "openfunction-deployment"
 HISTORY = 10
@@ -34,7 +34,7 @@ class Reconciler:
         current = self._deployments.get(request.namespace, request.name)
         if current is None or current.metadata.deletion_timestamp:
             return types.Result()
-        owned = self._sets.owned_by(current.metadata.uid)
+        owned = await adoption.members(self._client, current, self._sets)
         sets = sorted((one for one in owned if not one.metadata.deletion_timestamp), key=_age)
         new = next((one for one in reversed(sets) if templates.same_template(current, one)), None)
         old = [one for one in sets if one is not new]

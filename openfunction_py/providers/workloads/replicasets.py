@@ -13,7 +13,7 @@ from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
 from openfunction_py.kube import errors
-from openfunction_py.providers.workloads import availability, pods, templates, victims
+from openfunction_py.providers.workloads import adoption, availability, pods, templates, victims
 
 MANAGER = "openfunction-replicaset"
 # Kubernetes' burst: more creations than this wait for the next look (replica_set.go BurstReplicas).
@@ -35,7 +35,7 @@ class Reconciler:
         current = self._sets.get(request.namespace, request.name)
         if current is None or current.metadata.deletion_timestamp:
             return types.Result()
-        owned = self._pods.owned_by(current.metadata.uid)
+        owned = await adoption.members(self._client, current, self._pods)
         active = [pod for pod in owned if pods.is_active(pod)]
         missing = wanted(current) - len(active)
         if missing > 0:
