@@ -76,7 +76,10 @@ async def test_a_rollback_takes_the_old_set_up_again(fresh: houses.House) -> Non
     for image in ("one", "two", "one"):
         await roll_out(fresh, deployment(image))
     sets = (await fresh.client.list(apps.ReplicaSet, namespace="default")).items
-    assert sorted(one.spec.replicas or 0 for one in sets) == [0, 2]
+    numbers = {
+        one.spec.replicas: one.metadata.annotations["deployment.kubernetes.io/revision"] for one in sets
+    }
+    assert numbers == {0: "2", 2: "3"}
     assert await images_of(fresh) == ["one"] * 2
 
 

@@ -45,6 +45,7 @@ class Reconciler:
             else templates.make_replica_set(current, revision=_revision(sets) + 1)
         )
         await self._move(new or made, old, policy, create=made is not None)
+        await self._renumber(new, old)
         counted = progress.tally(new or made, old)
         now = self._clock.now()
         status = progress.make_status(current, counted, policy, now=now)
@@ -67,6 +68,13 @@ class Reconciler:
         if create and new:
             await self._create(new, replicas=wanted.pop(new.metadata.name, 0))
         await self._scale([*([new] if new else []), *old], wanted)
+
+    async def _renumber(self, new: apps.ReplicaSet | None, old: Sequence[apps.ReplicaSet]) -> None:
+        """A set that is taken up again is the newest revision, as `kubectl rollout history` counts."""
+        if new is None or _revision([new]) > _revision(old) or not old:
+            return
+        change = {"metadata": {"annotations": {templates.REVISION: str(_revision(old) + 1)}}}
+        await self._client.patch(apps.ReplicaSet, new.metadata.name, change, namespace=new.metadata.namespace)
 
     async def _create(self, made: apps.ReplicaSet, *, replicas: int) -> None:
         spec = made.spec.model_copy(update={"replicas": replicas})
