@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from openfunction_py.apiserver import pki
-from openfunction_py.embedded import processes, settings, supervisor
+from openfunction_py.embedded import pidfiles, settings, supervisor
 from openfunction_py.lib import home as homes
+from openfunction_py.node import processes
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 60.0
@@ -50,7 +51,7 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
     Raises:
         PlatformError: running already, folder not writable, port taken, disk full.
     """
-    if processes.recall(supervisor.pid_file(home, "supervisor")) is not None:
+    if pidfiles.recall(supervisor.pid_file(home, "supervisor")) is not None:
         raise PlatformError(
             f"a platform already runs from {home.root}; `ofn status` shows it, `ofn down` ends it"
         )
@@ -159,7 +160,7 @@ def _last_line(path: Path) -> str:
 def status(home: homes.Home) -> Status:
     """What runs now, asked from the supervisor's socket, or read from pid files when it is dead."""
     chosen = settings.load(home.config)
-    identity = processes.recall(supervisor.pid_file(home, "supervisor"))
+    identity = pidfiles.recall(supervisor.pid_file(home, "supervisor"))
     with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as door:
         door.settimeout(2)
         door.connect(str(home.supervisor_socket))
@@ -171,7 +172,7 @@ def status(home: homes.Home) -> Status:
     rows = tuple(
         {"role": role, "pid": found.pid, "starts": 0, "lastExit": ""}
         for role in supervisor.ROLES
-        if (found := processes.recall(supervisor.pid_file(home, role))) is not None
+        if (found := pidfiles.recall(supervisor.pid_file(home, role))) is not None
     )
     return Status(identity is not None or bool(rows), identity.pid if identity else 0, rows, chosen)
 
@@ -182,9 +183,9 @@ def stop(home: homes.Home) -> int:
     The supervisor ends its children in order; what it cannot end any more, because it is dead, is ended here.
     """
     ended = 0
-    found = processes.recall(supervisor.pid_file(home, "supervisor"))
+    found = pidfiles.recall(supervisor.pid_file(home, "supervisor"))
     if found is not None:
-        processes.end(found, grace=STOP_SECONDS)
+        pidfiles.end(found, grace=STOP_SECONDS)
         ended += 1
     return ended + _end_roles(home) + _end_strays(home)
 
@@ -193,9 +194,9 @@ def _end_roles(home: homes.Home) -> int:
     """End what a supervisor that was killed left running: it holds the ports and the store."""
     ended = 0
     for role in ("gateway", "node", "control"):
-        left = processes.recall(supervisor.pid_file(home, role))
+        left = pidfiles.recall(supervisor.pid_file(home, role))
         if left is not None:
-            processes.end(left, grace=supervisor.GRACE[role])
+            pidfiles.end(left, grace=supervisor.GRACE[role])
             ended += 1
     return ended
 
@@ -204,7 +205,7 @@ def _end_strays(home: homes.Home) -> int:
     """End instances and templates of a node that was killed: every process whose environment names this home."""
     strays = [identity for pid in _pids() if (identity := _of_home(pid, home)) is not None]
     for identity in strays:
-        processes.end(identity, grace=2, group=True)
+        pidfiles.end(identity, grace=2, group=True)
     return len(strays)
 
 

@@ -16,9 +16,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from openfunction_py.embedded import processes
+from openfunction_py.embedded import pidfiles
 from openfunction_py.lib import home as homes
 from openfunction_py.lib import log
+from openfunction_py.node import processes
 
 ROLES = ("control", "node", "gateway")
 FIRST_DELAY = 0.1
@@ -68,7 +69,7 @@ async def run(home: homes.Home) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    processes.record(pid_file(home, "supervisor"), _self())
+    pidfiles.record(pid_file(home, "supervisor"), _self())
     children = {role: Child(role) for role in ROLES}
     server = await asyncio.start_unix_server(_status_server(children), home.supervisor_socket)
     try:
@@ -127,7 +128,7 @@ async def _run_once(home: homes.Home, child: Child) -> int:
     child.pid, child.starts = process.pid, child.starts + 1
     identity = processes.identify(process.pid)
     if identity is not None:
-        processes.record(pid_file(home, child.role), identity)
+        pidfiles.record(pid_file(home, child.role), identity)
     code = await process.wait()
     child.pid = 0
     pid_file(home, child.role).unlink(missing_ok=True)
@@ -136,9 +137,9 @@ async def _run_once(home: homes.Home, child: Child) -> int:
 
 async def _end_orphan(home: homes.Home, role: str) -> None:
     """A supervisor that was killed leaves its children; the next one takes their place, not a second seat."""
-    orphan = processes.recall(pid_file(home, role))
+    orphan = pidfiles.recall(pid_file(home, role))
     if orphan is not None:
-        await asyncio.to_thread(processes.end, orphan, grace=GRACE[role])
+        await asyncio.to_thread(pidfiles.end, orphan, grace=GRACE[role])
 
 
 async def _stop(child: Child, keeper: asyncio.Task[None]) -> None:
