@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from typing import Literal, NoReturn
 
 from openfunction_py.controller.types import Reconciler, Request, TerminalError
@@ -16,6 +17,8 @@ from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
 
 Outcome = Literal["done", "again_later", "outdated", "failed", "terminal"]
+
+OUTDATED = (errors.Conflict, errors.AlreadyExists, errors.NotFound, errors.Unreachable)
 
 logger = log.get("controller")
 
@@ -59,24 +62,34 @@ class Controller:
         started = self._clock.monotonic()
         try:
             result = await self._reconciler.reconcile(request)
-        except TerminalError as error:
-            self.queue.forget(request)
-            about.error("cannot be reconciled until it changes", error=str(error))
-            return "terminal"
-        except (errors.Conflict, errors.AlreadyExists, errors.Unreachable) as error:
-            # the cache lags or the server is away: nothing is wrong with the object
-            delay = self.queue.add_rate_limited(request)
-            about.info(
-                "reconciled from an old state; trying again", error=str(error), seconds=round(delay, 3)
-            )
-            return "outdated"
         except Exception as error:  # noqa: BLE001 - the worker outlives whatever it runs
-            delay = self.queue.add_rate_limited(request)
-            about.exception("reconciling failed; trying again", error=str(error), seconds=round(delay, 3))
-            return "failed"
+            return self._failed(request, error, about)
         self.queue.forget(request)
         about.debug("reconciled", seconds=round(self._clock.monotonic() - started, 4))
         if result.requeue_after is None:
             return "done"
         self.queue.add_after(request, result.requeue_after)
         return "again_later"
+
+    def _failed(self, request: Request, error: Exception, about: log.Logger) -> Outcome:
+        causes = list(_causes(error))
+        if any(isinstance(cause, TerminalError) for cause in causes):
+            self.queue.forget(request)
+            about.error("cannot be reconciled until it changes", error=str(causes[0]))
+            return "terminal"
+        delay = round(self.queue.add_rate_limited(request), 3)
+        if all(isinstance(cause, OUTDATED) for cause in causes):
+            # the cache lags or the server is away: nothing is wrong with the object
+            about.info("reconciled from an old state; trying again", error=str(causes[0]), seconds=delay)
+            return "outdated"
+        about.exception("reconciling failed; trying again", error=str(causes[0]), seconds=delay)
+        return "failed"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group, at any depth; an error that is no group is its own cause."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _causes(inner)

@@ -53,6 +53,8 @@ def play(reconciler: Scripted, seconds: float, *, workers: int = 1) -> Controlle
         (Result(requeue_after=7.0), "again_later", [0.0, 7.0]),
         (errors.Conflict("changed"), "outdated", [0.0, 0.005]),
         (errors.Unreachable("down"), "outdated", [0.0, 0.005]),
+        (errors.NotFound("gone meanwhile"), "outdated", [0.0, 0.005]),
+        (ExceptionGroup("tasks", [errors.Conflict("changed")]), "outdated", [0.0, 0.005]),
         (ValueError("oops"), "failed", [0.0, 0.005]),
         (TerminalError("never"), "terminal", [0.0]),
     ],
