@@ -16,6 +16,10 @@ from typing import IO
 MTIME = 315532801  # 1980-01-01T00:00:01Z
 
 
+class ArchiveError(Exception):
+    """An archive that is damaged, or would write outside its folder."""
+
+
 class Digesting:
     """A writer that counts and digests what passes."""
 
@@ -87,10 +91,13 @@ def extract(source: IO[bytes], folder: Path) -> None:
     """Unpack an archive below a folder; entries that would leave it are refused.
 
     Raises:
-        tarfile.TarError: the archive is damaged or wants to leave the folder.
+        ArchiveError: the archive is damaged or wants to leave the folder.
     """
-    with tarfile.open(fileobj=source, mode="r|*") as archive:
-        _extract_all(archive, folder)
+    try:
+        with tarfile.open(fileobj=source, mode="r|*") as archive:
+            _extract_all(archive, folder)
+    except (tarfile.TarError, EOFError) as error:
+        raise ArchiveError(f"the archive cannot be unpacked: {error}") from error
 
 
 def _extract_all(archive: tarfile.TarFile, folder: Path) -> None:

@@ -7,54 +7,47 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from openfunction_builder import lifecycle, reasons, request, result
+from openfunction_builder import deadline, lifecycle, log, reasons, request, result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build and exit: 0, or the code of the failure's reason (reasons.EXIT_CODES)."""
     options = _parser().parse_args(arguments)
-    text = Path(options.request).read_text() if options.request else os.environ.get("OFN_BUILD_REQUEST", "")
     try:
-        asked = request.BuildRequest.from_json(text)
+        asked = request.BuildRequest.from_json(_text(options.request))
     except ValueError as error:
-        found = result.BuildResult(reason="BuildFailed", message=f"the build request cannot be read: {error}")
+        found = _failed("BuildFailed", f"the build request cannot be read: {error}")
     else:
-        _end_after(asked.timeout_seconds)
-        found = lifecycle.build(asked)
-    _finish(found)
-
-
-def _finish(found: result.BuildResult) -> None:
-    """Leave the result where the pod's status takes it from."""
+        found = _build(asked)
     if place := os.environ.get("OFN_TERMINATION_LOG"):
         Path(place).write_text(found.to_json())
     sys.exit(reasons.EXIT_CODES[found.reason] if found.reason else 0)
 
 
-def _end_after(seconds: float) -> None:
-    """A build that takes too long ends with all its children."""
-    if seconds <= 0:
-        return
-    if os.getpgrp() != os.getpid():
-        os.setpgrp()
+def _text(file: str | None) -> str:
+    if file is None:
+        return os.environ.get("OFN_BUILD_REQUEST", "")
+    try:
+        return Path(file).read_text()
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}") from error
 
-    def end() -> None:
-        found = result.BuildResult(
-            reason="BuildTimeout", message=f"the build took longer than {seconds:.0f} s"
-        )
-        if place := os.environ.get("OFN_TERMINATION_LOG"):
-            Path(place).write_text(found.to_json())
-        os.killpg(os.getpgrp(), signal.SIGKILL)
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+def _build(asked: request.BuildRequest) -> result.BuildResult:
+    try:
+        with deadline.guarded(asked.timeout_seconds):
+            return lifecycle.build(asked)
+    except deadline.EndedError as error:
+        return _failed(error.reason, error.message)
+
+
+def _failed(reason: str, message: str) -> result.BuildResult:
+    log.say(f"ERROR {reason}: {message}")
+    return result.BuildResult(reason=reason, message=message)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,28 +14,20 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from openfunction_builder import archive
+from openfunction_builder import archive, clock
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 NAME = "org.opencontainers.image.ref.name"
-FULL_NAME = "org.openfunction.image.name"
+GRACE_SECONDS = 24 * 3600.0
 Descriptor = dict[str, Any]
 
 
 class ImageError(Exception):
     """An image or blob is not there, or not what its digest says."""
-
-
-def tag_of(name: str) -> str:
-    """A name as a layout may carry it: every tool can address it as `oci:<folder>:<tag>`.
-
-    Tools split a reference at colons, so that a name's colon becomes a dot, and what no reference may hold a dash.
-    """
-    return re.sub(r"[^A-Za-z0-9._/-]", "-", name.replace(":", "."))
 
 
 class Layout:
@@ -58,7 +50,7 @@ class Layout:
     def write_blob(self, content: bytes, media_type: str) -> Descriptor:
         """Store bytes."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if not self.blob(digest).exists():
+        if not self.use_blob(digest):
             self.stream_blob(lambda out: out.write(content), media_type)
         return {"mediaType": media_type, "digest": digest, "size": len(content)}
 
@@ -79,6 +71,31 @@ class Layout:
             raise
         return {"mediaType": media_type, "digest": out.digest, "size": out.size}
 
+    @contextlib.contextmanager
+    def open_blob(self, digest: str) -> Iterator[IO[bytes]]:
+        """A blob's content, checked before it is given out.
+
+        Raises:
+            ImageError: it is not there, or not what its digest says.
+        """
+        try:
+            file = self.blob(digest).open("rb")
+        except FileNotFoundError as error:
+            raise ImageError(f"{digest} is not in the image store; build the image again") from error
+        with file:
+            if f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" != digest:
+                raise ImageError(_damaged(digest))
+            file.seek(0)
+            yield file
+
+    def use_blob(self, digest: str) -> bool:
+        """Whether a blob is there; if it is, collecting leaves it alone for a while."""
+        try:
+            os.utime(self.blob(digest))
+        except FileNotFoundError:
+            return False
+        return True
+
     def read_json(self, digest: str) -> dict[str, Any]:
         """A blob that is a document.
 
@@ -90,7 +107,7 @@ class Layout:
         except FileNotFoundError as error:
             raise ImageError(f"{digest} is not in the image store") from error
         if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-            raise ImageError(f"{digest} is damaged in the image store; build the image again")
+            raise ImageError(_damaged(digest))
         found: dict[str, Any] = json.loads(content)
         return found
 
@@ -100,10 +117,14 @@ class Layout:
         if digest or name.startswith("sha256:"):
             wanted = digest or name
             return wanted if self.blob(wanted).exists() else None
-        for entry in self._index()["manifests"]:
-            if entry.get("annotations", {}).get(FULL_NAME) == name:
-                return str(entry["digest"])
-        return None
+        named = self.names()
+        return next((named[one] for one in _spellings(name) if one in named), None)
+
+    def names(self) -> dict[str, str]:
+        """Every name and the digest it stands for."""
+        return {
+            name: str(entry["digest"]) for entry in self._index()["manifests"] if (name := _name_of(entry))
+        }
 
     def read_manifest(self, name: str) -> dict[str, Any]:
         """The manifest of a name or digest.
@@ -120,43 +141,66 @@ class Layout:
         """Give a manifest a name; the manifest that had it stays reachable by its digest."""
         with self.locked():
             index = self._index()
-            named = {**descriptor, "annotations": {NAME: tag_of(name), FULL_NAME: name}}
+            named = {**descriptor, "annotations": {NAME: name}}
             index["manifests"] = [*_without(index["manifests"], name, descriptor["digest"]), named]
             self._write("index.json", index)
 
-    def collect(self, keep: Callable[[str], bool]) -> int:
-        """Remove unnamed manifests that nobody keeps, and blobs that no manifest needs; returns the bytes freed."""
+    def collect(self, keep: Callable[[str], bool], *, grace: float = GRACE_SECONDS) -> int:
+        """Remove unnamed manifests that nobody keeps, and blobs that no manifest needs; returns the bytes freed.
+
+        What was written or used within the last `grace` seconds stays: a build under way may be about to name it.
+        """
+        oldest = clock.wall() - grace
+        freed = 0
         with self.locked():
             index = self._index()
-            index["manifests"] = [e for e in index["manifests"] if e.get("annotations") or keep(e["digest"])]
+            index["manifests"] = [
+                entry
+                for entry in index["manifests"]
+                if _name_of(entry) or keep(entry["digest"]) or self._is_young(entry["digest"], oldest)
+            ]
+            needed = {digest for entry in index["manifests"] for digest in self._needs(entry["digest"])}
             self._write("index.json", index)
-            needed: set[str] = set()
-            for entry in index["manifests"]:
-                manifest = self.read_json(entry["digest"])
-                needed |= {
-                    entry["digest"],
-                    manifest["config"]["digest"],
-                    *(x["digest"] for x in manifest["layers"]),
-                }
-            freed = 0
-            for blob in (self.path / "blobs" / "sha256").iterdir():
-                if f"sha256:{blob.name}" not in needed:
-                    freed += blob.stat().st_size
+            for blob in (*(self.path / "blobs" / "sha256").iterdir(), *(self.path / "blobs").glob(".part-*")):
+                about = blob.stat()
+                if f"sha256:{blob.name}" not in needed and about.st_mtime < oldest:
+                    freed += about.st_size
                     blob.unlink()
         return freed
+
+    def _is_young(self, digest: str, oldest: float) -> bool:
+        try:
+            return self.blob(digest).stat().st_mtime >= oldest
+        except FileNotFoundError:
+            return False
+
+    def _needs(self, digest: str) -> list[str]:
+        """A manifest and the blobs it names; one that is missing or damaged names none."""
+        try:
+            manifest = self.read_json(digest)
+        except ImageError:
+            return [digest]
+        return [digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the layout's lock; other processes wait."""
-        self._make()
+        self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._fill()
             yield
         finally:
             os.close(descriptor)
 
     def _make(self) -> None:
+        if not (self.path / "oci-layout").exists():
+            with self.locked():
+                pass
+
+    def _fill(self) -> None:
+        """What an empty layout holds; the caller has the lock."""
         if (self.path / "oci-layout").exists():
             return
         (self.path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
@@ -172,17 +216,40 @@ class Layout:
         return found
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
-        part = self.path / f".{name}.{os.getpid()}"
-        part.write_text(json.dumps(value))
-        part.replace(self.path / name)
+        part = self.path / f".{name}.part"
+        try:
+            with part.open("w") as file:
+                json.dump(value, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(self.path / name)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _damaged(digest: str) -> str:
+    return f"{digest} is damaged in the image store; build the image again"
+
+
+def _name_of(entry: Descriptor) -> str:
+    return str((entry.get("annotations") or {}).get(NAME, ""))
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A name as it is given, and with or without the tag that goes without saying."""
+    if name.endswith(":latest"):
+        return name, name.removesuffix(":latest")
+    return (name,) if ":" in name.rpartition("/")[2] else (name, f"{name}:latest")
 
 
 def _without(entries: list[Descriptor], name: str, digest: str) -> list[Descriptor]:
     """The entries of an index after a name was taken from whoever had it; unnamed ones stand there once."""
     kept: dict[tuple[str, str], Descriptor] = {}
     for entry in entries:
-        owner = entry.get("annotations", {}).get(FULL_NAME, "")
-        if owner == name:
+        owner = _name_of(entry)
+        if owner in _spellings(name):
             owner = ""
         bare = {key: value for key, value in entry.items() if key != "annotations"}
         if owner or entry["digest"] != digest:

@@ -103,9 +103,9 @@ def _apply_files(env: dict[str, str], folder: Path) -> None:
     for file in sorted(folder.iterdir()):
         if not file.is_file() or file.suffix == ".delim":
             continue
-        name, value = file.stem if file.suffix else file.name, file.read_text()
+        name, value = file.stem if file.suffix else file.name, _exactly(file)
         delimiter_file = folder / f"{name}.delim"
-        delimiter = delimiter_file.read_text() if delimiter_file.exists() else ""
+        delimiter = _exactly(delimiter_file) if delimiter_file.exists() else ""
         current = env.get(name, "")
         if file.suffix == ".append":
             env[name] = current + delimiter + value if current else value
@@ -115,6 +115,11 @@ def _apply_files(env: dict[str, str], folder: Path) -> None:
             env.setdefault(name, value)
         else:
             env[name] = value
+
+
+def _exactly(file: Path) -> str:
+    """A file's text with its line ends as they are."""
+    return os.fsdecode(file.read_bytes())
 
 
 def _run_exec_d(program: Path, env: Mapping[str, str], cwd: Path) -> dict[str, str]:
@@ -149,8 +154,8 @@ def unpack(layout: images.Layout, digest: str, *, layers_root: Path, images_root
                 "ImageNotRunnable", f"{digest} was not built by these buildpacks; it needs a container engine"
             )
         root = images_root / found.removeprefix("sha256:")
+        folders = [_layer(layout, entry["digest"], layers_root) for entry in manifest["layers"]]
         if not root.exists():
-            folders = [_layer(layout, entry["digest"], layers_root) for entry in manifest["layers"]]
             _assemble(folders, root)
     except images.ImageError as error:
         raise LaunchError("ImageNotRunnable", str(error)) from error
@@ -165,14 +170,12 @@ def _layer(layout: images.Layout, digest: str, layers_root: Path) -> Path:
     layers_root.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=layers_root, prefix=".part-"))
     try:
-        with layout.blob(digest).open("rb") as content:
+        with layout.open_blob(digest) as content:
             archive.extract(content, part)
         part.chmod(0o755)
         part.rename(folder)
-    except FileNotFoundError as error:
-        raise images.ImageError(
-            f"the layer {digest} is not in the image store; build the image again"
-        ) from error
+    except archive.ArchiveError as error:
+        raise images.ImageError(f"the layer {digest}: {error}") from error
     except OSError:
         if not folder.exists():
             raise
@@ -185,16 +188,23 @@ def _assemble(folders: list[Path], root: Path) -> None:
     """Link /layers/<buildpack>/<layer> and /workspace of every layer into one folder; a later layer wins."""
     root.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=root.parent, prefix=".part-"))
-    for folder in folders:
-        for found in (*folder.glob("layers/*/*"), *folder.glob("workspace")):
-            link = part / found.relative_to(folder)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(os.path.relpath(found, (root / link.relative_to(part)).parent))
-    part.chmod(0o755)
     try:
+        for folder in folders:
+            for found in (*folder.glob("layers/*/*"), *folder.glob("workspace")):
+                _link(found, part / found.relative_to(folder), seen_from=root / found.relative_to(folder))
+        part.chmod(0o755)
         part.rename(root)
     except OSError:
-        shutil.rmtree(part, ignore_errors=True)
         if not root.exists():
             raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _link(found: Path, link: Path, *, seen_from: Path) -> None:
+    """Link to a folder of a layer; every user may pass through what is above the link, whatever the umask."""
+    for missing in reversed([above for above in link.parents if not above.exists()]):
+        missing.mkdir()
+        missing.chmod(0o755)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(found, seen_from.parent))

@@ -34,7 +34,7 @@ class BuildError(Exception):
 def of_output(lines: list[str]) -> BuildError | None:
     """The reason that a buildpack's output names, with the sentence that follows it; None when it names none."""
     for index in range(len(lines) - 1, -1, -1):
-        if found := _LINE.match(lines[index]):
+        if (found := _LINE.match(lines[index])) and found[1] in EXIT_CODES:
             more = [line for line in lines[index + 1 :] if line.startswith("  ")]
             return BuildError(found[1], "\n".join([found[2], *(line.strip() for line in more)]))
     return None

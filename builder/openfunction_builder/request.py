@@ -41,12 +41,17 @@ class BuildRequest:
             ValueError: a part is missing or of the wrong type; the message names it.
         """
         found = json.loads(value) if isinstance(value, str) else value
-        git = found.get("source", {}).get("git") or {}
+        for name, part in (("the request", found), ("source", _part(found, "source"))):
+            if not isinstance(part, Mapping):
+                raise ValueError(f"{name}: it is no object")  # noqa: TRY004 - the content is wrong, not the call
+        git = _part(found["source"], "git")
+        if not isinstance(git, Mapping) or not isinstance(found.get("env") or {}, Mapping):
+            raise ValueError("source.git and env: they are objects")  # noqa: TRY004 - as above
         source = Source(
             git_url=git.get("url") or "",
             git_revision=git.get("revision") or "",
-            bundle=found.get("source", {}).get("bundle") or "",
-            folder=found.get("source", {}).get("folder") or "",
+            bundle=found["source"].get("bundle") or "",
+            folder=found["source"].get("folder") or "",
         )
         if len([part for part in (source.git_url, source.bundle, source.folder) if part]) != 1:
             raise ValueError("source: give exactly one of git, bundle and folder")
@@ -81,3 +86,8 @@ class BuildRequest:
                 "timeout_seconds": self.timeout_seconds,
             }
         )
+
+
+def _part(value: Any, name: str) -> Any:
+    """A member of an object as JSON has it, {} when it is not set."""
+    return (value.get(name) or {}) if isinstance(value, Mapping) else value
