@@ -8,14 +8,34 @@ from __future__ import annotations
 import json
 import platform
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from openfunction_builder import archive, images, interpreter, launch, reasons, request
+from openfunction_builder import (
+    archive,
+    footprint,
+    images,
+    interpreter,
+    launch,
+    reasons,
+    restore,
+    shared,
+    toml,
+)
+from openfunction_builder.buildpacks import Buildpack
+from openfunction_builder.workspace import ARCHITECTURES, Workspace
 
 CREATED = "1980-01-01T00:00:01Z"
+PLATFORM_API = "0.14"
+ENV = (
+    "CNB_LAYERS_DIR=/layers",
+    "CNB_APP_DIR=/workspace",
+    f"CNB_PLATFORM_API={PLATFORM_API}",
+    "CNB_DEPRECATION_MODE=quiet",
+    "PATH=/cnb/process:/cnb/lifecycle:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +50,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of a buildpack: name, folder and what its toml says."""
+    """One layer of a buildpack: name, folder and what its toml says; the folder may be that of an earlier build."""
 
     name: str
     folder: Path
@@ -38,103 +58,156 @@ class Layer:
     metadata: Mapping[str, Any]
 
 
+@dataclass(slots=True)
+class Contents:
+    """What an image is put together from, in its order."""
+
+    descriptors: list[images.Descriptor] = field(default_factory=list)
+    buildpacks: list[dict[str, Any]] = field(default_factory=list)
+    processes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    lock: str = ""
+
+
 def image(
-    asked: request.BuildRequest,
-    layers: Path,
-    app: Path,
+    name: str,
+    work: Workspace,
+    chosen: Sequence[Buildpack],
     *,
-    buildpack: Mapping[str, Any],
+    before: Mapping[str, Any],
     layout: images.Layout,
 ) -> Exported:
-    """Write the image and give it the request's name.
+    """Write the image and give it the name.
 
     Raises:
-        BuildError: ExportFailed, when a launch layer holds a path of this machine.
+        BuildError: ExportFailed, when a launch layer holds a path of this machine or is missing.
     """
-    key = str(buildpack["id"]).replace("/", "_")
-    found = [layer for layer in read_layers(layers / key) if layer.types.get("launch")]
-    for layer in found:
-        _refuse_building_paths(layer.folder, str(layers.parent))
-    stored = {layer.name: _store(layout, layer.folder, f"layers/{key}/{layer.name}") for layer in found}
-    workspace = _store(layout, app, "workspace")
-    launch_toml = _toml(layers / key / "launch.toml")
-    labels = _labels(buildpack, found, stored, workspace, launch_toml)
-    descriptors = [*stored.values(), workspace]
-    manifest = _manifest(layout, descriptors, labels)
-    layout.tag(asked.image, manifest)
-    lock = next((str(layer.metadata["lock"]) for layer in found if "lock" in layer.metadata), "")
-    size = sum(int(entry["size"]) for entry in descriptors)
-    return Exported(
-        str(manifest["digest"]), size, lock, tuple(e["type"] for e in launch_toml.get("processes", []))
+    found = Contents()
+    for buildpack in chosen:
+        _contribute(found, buildpack, work, before, layout)
+        cached = {
+            layer.name: (layer.folder, layer.metadata)
+            for layer in read_layers(work.layers / buildpack.key)
+            if layer.types.get("cache")
+        }
+        restore.keep(work, name, buildpack, cached)
+    footprint.refuse(work.app, [str(work.root)], of="the app")
+    workspace = layout.stream_blob(
+        lambda out: archive.write_folder(out, work.app, at="workspace"), images.LAYER
     )
+    found.descriptors += [workspace, _config_layer(found, work, layout)]
+    manifest = _manifest(layout, found.descriptors, _labels(found, workspace))
+    layout.tag(name, manifest)
+    size = sum(int(entry["size"]) for entry in found.descriptors)
+    return Exported(str(manifest["digest"]), size, found.lock, tuple(found.processes))
+
+
+def _contribute(
+    found: Contents, buildpack: Buildpack, work: Workspace, before: Mapping[str, Any], layout: images.Layout
+) -> None:
+    folder = work.layers / buildpack.key
+    described: dict[str, Any] = {}
+    for layer in read_layers(folder):
+        if not layer.types.get("launch"):
+            continue
+        stored = _launch_layer(layer, buildpack, work, before=before, layout=layout)
+        found.descriptors.append(stored)
+        described[layer.name] = {"sha": stored["digest"], "data": layer.metadata, **layer.types}
+        found.lock = found.lock or str(layer.metadata.get("lock", ""))
+    launch_toml = _toml(folder / "launch.toml")
+    for entry in launch_toml.get("processes", []):
+        found.processes[entry["type"]] = {
+            "type": entry["type"],
+            "command": entry["command"],
+            "args": entry.get("args", []),
+            "default": entry.get("default", False),
+            "working-dir": entry.get("working-dir", ""),
+            "buildpackID": buildpack.id,
+        }
+    found.labels |= {entry["key"]: entry["value"] for entry in launch_toml.get("labels", [])}
+    found.buildpacks.append({"key": buildpack.id, "version": buildpack.version, "layers": described})
+
+
+def _launch_layer(
+    layer: Layer, buildpack: Buildpack, work: Workspace, *, before: Mapping[str, Any], layout: images.Layout
+) -> images.Descriptor:
+    """The blob of a layer: made from its folder, or the one of the image before or of an equal build."""
+    if not layer.folder.is_dir():
+        return _again(layer, buildpack, before, layout)
+    content = str(layer.metadata.get("content", ""))
+    known = shared.find(work.cache, f"{buildpack.id}/{layer.name}/{content}", layout) if content else None
+    if known:
+        return known
+    footprint.refuse(layer.folder, footprint.of(work), of=f"the layer {layer.name}")
+    at = f"layers/{buildpack.key}/{layer.name}"
+    stored = layout.stream_blob(lambda out: archive.write_folder(out, layer.folder, at=at), images.LAYER)
+    if content:
+        shared.keep(work.cache, f"{buildpack.id}/{layer.name}/{content}", stored)
+    return stored
+
+
+def _again(
+    layer: Layer, buildpack: Buildpack, before: Mapping[str, Any], layout: images.Layout
+) -> images.Descriptor:
+    digest = str(restore.layers_of(before, buildpack).get(layer.name, {}).get("sha", ""))
+    if layer.types.get("cache") or not digest or not layout.blob(digest).exists():
+        raise reasons.BuildError(
+            "ExportFailed",
+            f"{buildpack.id} made no folder for its launch layer {layer.name}, and no earlier image has it",
+        )
+    return {"mediaType": images.LAYER, "digest": digest, "size": layout.blob(digest).stat().st_size}
 
 
 def read_layers(folder: Path) -> list[Layer]:
-    """The layers of a buildpack, in the order of their names."""
+    """The layers of a buildpack, in the order of their names; one without types is set aside.
+
+    Raises:
+        BuildError: BuildFailed, flags stand outside `[types]`.
+    """
     found = []
-    for toml in sorted(folder.glob("*.toml")):
-        if (folder / toml.stem).is_dir():
-            values = _toml(toml)
-            found.append(
-                Layer(toml.stem, folder / toml.stem, values.get("types", {}), values.get("metadata", {}))
-            )
+    for path in sorted(folder.glob("*.toml")):
+        if path.name in ("launch.toml", "build.toml", "store.toml"):
+            continue
+        values = _toml(path)
+        if {"launch", "build", "cache"} & set(values):
+            raise reasons.BuildError("BuildFailed", f"{path.name} has its flags outside of [types]")
+        layer = Layer(path.stem, folder / path.stem, values.get("types", {}), values.get("metadata", {}))
+        if any(layer.types.values()):
+            found.append(layer)
+        elif layer.folder.is_dir():
+            layer.folder.rename(folder / f"{layer.name}.ignore")
     return found
-
-
-def _store(layout: images.Layout, folder: Path, at: str) -> images.Descriptor:
-    return layout.stream_blob(lambda out: archive.write_folder(out, folder, at=at), images.LAYER)
 
 
 def _toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text()) if path.exists() else {}
 
 
-def _refuse_building_paths(folder: Path, path: str) -> None:
-    """An image that names the folder it was built in works on no other machine."""
-    mark = path.encode()
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.is_symlink() and mark in file.read_bytes():
-            name = file.relative_to(folder)
-            raise reasons.BuildError(
-                "ExportFailed", f"{name} of the layer {folder.name} names the folder it was built in"
-            )
+def _config_layer(found: Contents, work: Workspace, layout: images.Layout) -> images.Descriptor:
+    """/layers/config/metadata.toml, which the launcher of a cluster's image reads."""
+    folder = work.root / "config"
+    folder.mkdir()
+    about = [{"id": entry["key"], "version": entry["version"]} for entry in found.buildpacks]
+    document = {"processes": list(found.processes.values()), "buildpacks": about}
+    (folder / "metadata.toml").write_text(toml.dump(document))
+    return layout.stream_blob(lambda out: archive.write_folder(out, folder, at="layers/config"), images.LAYER)
 
 
-def _labels(
-    buildpack: Mapping[str, Any],
-    layers: list[Layer],
-    stored: Mapping[str, images.Descriptor],
-    workspace: images.Descriptor,
-    launch_toml: Mapping[str, Any],
-) -> dict[str, str]:
-    processes = [
-        {
-            "type": e["type"],
-            "command": e["command"],
-            "args": e.get("args", []),
-            "default": e.get("default", False),
-        }
-        for e in launch_toml.get("processes", [])
-    ]
-    described = {
-        layer.name: {"sha": stored[layer.name]["digest"], "data": layer.metadata, **layer.types}
-        for layer in layers
-    }
+def _labels(found: Contents, workspace: images.Descriptor) -> dict[str, str]:
+    about = [{"id": entry["key"], "version": entry["version"]} for entry in found.buildpacks]
     lifecycle = {
         "app": [{"sha": workspace["digest"]}],
-        "buildpacks": [{"key": buildpack["id"], "version": buildpack["version"], "layers": described}],
+        "buildpacks": found.buildpacks,
+        "config": {"sha": found.descriptors[-1]["digest"]},
     }
-    own = {entry["key"]: entry["value"] for entry in launch_toml.get("labels", [])}
     return {
-        "io.buildpacks.build.metadata": _text(
-            {"processes": processes, "buildpacks": [{"id": buildpack["id"]}]}
-        ),
-        "io.buildpacks.lifecycle.metadata": _text(lifecycle),
+        **found.labels,
+        launch.PROCESSES: _text({"processes": list(found.processes.values()), "buildpacks": about}),
+        restore.METADATA: _text(lifecycle),
         "io.buildpacks.project.metadata": "{}",
         "io.buildpacks.rebasable": "false",
         launch.BASE: "none",
         launch.ABI: interpreter.abi(),
-        **own,
     }
 
 
@@ -142,12 +215,12 @@ def _manifest(
     layout: images.Layout, descriptors: list[images.Descriptor], labels: Mapping[str, str]
 ) -> images.Descriptor:
     config = {
-        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
         "created": CREATED,
         "config": {
             "Entrypoint": ["/cnb/process/web"],
-            "Env": ["CNB_LAYERS_DIR=/layers", "CNB_APP_DIR=/workspace", "CNB_DEPRECATION_MODE=quiet"],
+            "Env": list(ENV),
             "Labels": dict(labels),
             "WorkingDir": "/workspace",
         },

@@ -1,66 +1,58 @@
-"""The lifecycle: source → detect → build → export, one value in and one value out.
+"""The lifecycle: source → detect → restore → build → export, one value in and one value out.
 
 It runs buildpacks as upstream's does, with a scrubbed environment; what a language needs is the buildpacks' matter.
 """
 
 from __future__ import annotations
 
+import collections
+import errno
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
-import time
+import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openfunction_builder import export, images, interpreter, package, reasons, request, result, sources
+from openfunction_builder import (
+    buildpacks,
+    children,
+    clock,
+    export,
+    images,
+    interpreter,
+    log,
+    package,
+    plan,
+    reasons,
+    request,
+    restore,
+    result,
+    sources,
+    workspace,
+)
 
-PASSED_ON = (
-    "HOME",
-    "HOSTNAME",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
-PLATFORM_OWN = (
-    "PIP_CERT",
-    "SSL_CERT_FILE",
-    "UV_INDEX_URL",
-    "UV_DEFAULT_INDEX",
-    "PIP_INDEX_URL",
-    "UV_NATIVE_TLS",
-)
+PASS, FAIL = 0, 100
 KEPT_LINES = 400
+LONGEST_LINE = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """Folders of one build."""
+class Ended:
+    """How a buildpack's program ended, and the last lines of what it said."""
 
-    root: Path
-    cache: Path
+    code: int
+    lines: Sequence[str]
 
-    @property
-    def app(self) -> Path:
-        """The source, which becomes the app."""
-        return self.root / "workspace"
 
-    @property
-    def platform(self) -> Path:
-        """What the platform tells buildpacks."""
-        return self.root / "platform"
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build under way."""
 
-    @property
-    def layers(self) -> Path:
-        """Layers of all buildpacks."""
-        return self.root / "layers"
+    asked: request.BuildRequest
+    work: workspace.Workspace
 
 
 def build(asked: request.BuildRequest) -> result.BuildResult:
@@ -68,35 +60,56 @@ def build(asked: request.BuildRequest) -> result.BuildResult:
 
     Every failure comes back as a result with a reason; nothing is left of a failed build but its log.
     """
-    root = Path(tempfile.mkdtemp(prefix="ofn-build-"))
     try:
-        return _build(asked, Workspace(root, Path(asked.cache)))
+        _check_places(asked)
+        with workspace.opened(Path(asked.cache)) as work:
+            return _build(Build(asked, work))
     except reasons.BuildError as error:
-        _say(f"ERROR {error.reason}: {error.message}")
-        return result.BuildResult(reason=error.reason, message=error.message)
-    except package.PackageError as error:
-        return result.BuildResult(reason="BuildFailed", message=str(error))
+        reason, message = error.reason, error.message
+    except (package.PackageError, images.ImageError) as error:
+        reason, message = "BuildFailed", str(error)
     except OSError as error:
-        return result.BuildResult(
-            reason="BuildFailed", message=f"the build ran into {error.strerror}: {error.filename}"
+        reason, message = _of_machine(error, asked)
+    log.say(f"ERROR {reason}: {message}")
+    return result.BuildResult(reason=reason, message=message)
+
+
+def _check_places(asked: request.BuildRequest) -> None:
+    """Relative paths would follow the folder that someone happens to be in."""
+    for name, place in (("layout", asked.layout), ("cache", asked.cache)):
+        if not Path(place).is_absolute():
+            raise reasons.BuildError("BuildFailed", f"{name}: give an absolute path, not {place!r}")
+
+
+def _of_machine(error: OSError, asked: request.BuildRequest) -> tuple[str, str]:
+    """What this machine refused; a full disk is the one that people meet."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            "ExportFailed",
+            f"no space is left for the image or the build's cache ({asked.layout}, {asked.cache}); "
+            "free some and build again",
         )
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    return "BuildFailed", f"the build ran into {(error.strerror or str(error)).lower()}: {error.filename}"
 
 
-def _build(asked: request.BuildRequest, work: Workspace) -> result.BuildResult:
-    layout = images.Layout(Path(asked.layout))
-    begun = time.monotonic()
-    found = sources.fetch(asked, layout, work.app)
-    _say(f"===> DETECTING  {asked.image}")
-    _platform(asked, work)
-    buildpack = _detect(work)
-    _say(f"===> BUILDING  {buildpack.name}")
-    _run(buildpack / "bin" / "build", work, buildpack, phase="build")
-    _say("===> EXPORTING")
-    exported = export.image(asked, work.layers, work.app, buildpack=_metadata(buildpack), layout=layout)
-    _say(f"     {asked.image}@{exported.digest}")
-    _say(f"===> DONE in {time.monotonic() - begun:.1f} s")
+def _build(this: Build) -> result.BuildResult:
+    layout = images.Layout(Path(this.asked.layout))
+    begun = clock.monotonic()
+    found = sources.fetch(this.asked, layout, this.work.app)
+    log.say(f"===> DETECTING  {this.asked.image}")
+    workspace.write_platform(this.work, this.asked, os.environ)
+    steps = _detect(this)
+    before = restore.previous(layout, this.asked.image)
+    chosen = [step.buildpack for step in steps]
+    log.say("===> RESTORING")
+    restore.restore(this.work, this.asked.image, chosen, before)
+    for step in steps:
+        log.say(f"===> BUILDING  {step.buildpack.id} {step.buildpack.version}")
+        _run(this, step)
+    log.say("===> EXPORTING")
+    exported = export.image(this.asked.image, this.work, chosen, before=before, layout=layout)
+    log.say(f"     {this.asked.image}@{exported.digest}")
+    log.say(f"===> DONE in {clock.monotonic() - begun:.1f} s")
     return result.BuildResult(
         digest=exported.digest,
         size=exported.size,
@@ -106,99 +119,90 @@ def _build(asked: request.BuildRequest, work: Workspace) -> result.BuildResult:
     )
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _platform(asked: request.BuildRequest, work: Workspace) -> None:
-    """Everything of the user and of this platform arrives as files, as it does on a cluster."""
-    env = work.platform / "env"
-    env.mkdir(parents=True)
-    own = {name: os.environ[name] for name in PLATFORM_OWN if name in os.environ}
-    own |= {"UV_CACHE_DIR": str(work.cache / "uv"), "OFN_BUILD_CACHE": str(work.cache)}
-    for name, value in {**own, **asked.env}.items():
-        (env / name).write_text(value)
-
-
-def _detect(work: Workspace) -> Path:
-    """The first buildpack that takes the source.
+def _detect(this: Build) -> Sequence[plan.Step]:
+    """The steps of the first group that takes the source.
 
     Raises:
         BuildError: none does.
     """
+    (this.work.root / "plans").mkdir()
     refused: list[str] = []
-    for buildpack in sorted(path for path in package.buildpacks(work.cache).iterdir() if path.is_dir()):
-        (work.layers / buildpack.name).mkdir(parents=True)
-        code, lines = _call(buildpack / "bin" / "detect", work, buildpack)
-        if code == 0:
-            return buildpack
-        refused += lines
-        if code != 100:
-            break
+    known: dict[str, Sequence[plan.Offer] | None] = {}
+    for group in buildpacks.groups(package.buildpacks(this.work.cache)):
+        taking: list[tuple[buildpacks.Member, Sequence[plan.Offer]]] = []
+        for member in group:
+            if member.buildpack.id not in known:
+                known[member.buildpack.id] = _offers(this, member.buildpack, refused)
+            offers = known[member.buildpack.id]
+            if offers is not None:
+                taking.append((member, offers))
+            elif not member.optional:
+                break
+        else:
+            if taking and (steps := plan.resolve(taking)):
+                return steps
     raise reasons.of_output(refused) or reasons.BuildError(
         "BuilderUnsupported", "no buildpack takes this source"
     )
 
 
-def _run(program: Path, work: Workspace, buildpack: Path, *, phase: str) -> None:
-    code, lines = _call(program, work, buildpack)
-    if code:
-        last = "\n".join(lines[-5:])
-        raise reasons.of_output(lines) or reasons.BuildError(
-            "BuildFailed", f"{phase} ended with {code}: {last}"
+def _offers(this: Build, buildpack: buildpacks.Buildpack, refused: list[str]) -> Sequence[plan.Offer] | None:
+    """What a buildpack provides and requires for this source; None when it does not take it."""
+    (this.work.layers / buildpack.key).mkdir(parents=True)
+    ended = _call(this.work, buildpack, "detect")
+    if ended.code not in (PASS, FAIL):
+        last = "\n".join(list(ended.lines)[-5:])
+        raise reasons.of_output(list(ended.lines)) or reasons.BuildError(
+            "BuildFailed", f"detect of {buildpack.id} ended with {ended.code}: {last}"
+        )
+    if ended.code == FAIL:
+        refused += ended.lines
+        return None
+    return plan.offers(_toml(this.work.root / "plans" / f"{buildpack.key}.detected.toml"))
+
+
+def _toml(path: Path) -> Mapping[str, Any]:
+    return tomllib.loads(path.read_text()) if path.exists() else {}
+
+
+def _run(this: Build, step: plan.Step) -> None:
+    workspace.write_plan(this.work, step)
+    ended = _call(this.work, step.buildpack, "build")
+    if ended.code:
+        last = "\n".join(list(ended.lines)[-5:])
+        raise reasons.of_output(list(ended.lines)) or reasons.BuildError(
+            "BuildFailed", f"build of {step.buildpack.id} ended with {ended.code}: {last}"
         )
 
 
-def _call(program: Path, work: Workspace, buildpack: Path) -> tuple[int, list[str]]:
-    """Run a buildpack's program; its output passes through, the last lines are kept."""
+def _call(work: workspace.Workspace, buildpack: buildpacks.Buildpack, phase: str) -> Ended:
+    """Run a buildpack's program; its output passes through, with the build's folder as `/`."""
+    kept: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
     process = subprocess.Popen(
-        _command(program),
-        env=_environment(work, buildpack), cwd=work.app, stdin=subprocess.DEVNULL,
+        _command(buildpack.folder / "bin" / phase),
+        env=workspace.environment(work, buildpack, os.environ), cwd=work.app, stdin=subprocess.DEVNULL, process_group=0,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
-    lines: list[str] = []
+    reader = threading.Thread(target=_read, args=(process, f"{work.root}/", kept), daemon=True)
     with process:
-        for line in process.stdout or ():
-            text = line.rstrip("\n").replace(f"{work.root}/", "/")
-            _say(text)
-            lines = [*lines[-KEPT_LINES:], text]
-    return process.returncode, lines
+        reader.start()
+        try:
+            process.wait()
+        finally:
+            children.end_group(process.pid)  # what went to the background holds the output open
+            reader.join()
+    return Ended(process.returncode, kept)
+
+
+def _read(process: subprocess.Popen[str], folder: str, kept: collections.deque[str]) -> None:
+    bounded = log.Bounded()
+    while process.stdout and (line := process.stdout.readline(LONGEST_LINE)):
+        text = line.rstrip("\n").replace(folder, "/")
+        bounded.say(text)
+        kept.append(text)
 
 
 def _command(program: Path) -> list[str]:
     """Python programs run under the interpreter that functions run with; others by their own first line."""
     python = program.read_bytes().startswith(b"#!/usr/bin/env python3")
     return [str(interpreter.base()), str(program)] if python else [str(program)]
-
-
-def _environment(work: Workspace, buildpack: Path) -> Mapping[str, str]:
-    """What upstream's lifecycle passes, and no more: the rest stands in files of the platform folder."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {
-        **passed,
-        "PATH": os.pathsep.join(
-            [str(interpreter.base().parent), str(_tools()), "/usr/local/bin", "/usr/bin", "/bin"]
-        ),
-        "CNB_STACK_ID": "org.openfunction.base-less",
-        "CNB_BUILDPACK_DIR": str(buildpack),
-        "CNB_PLATFORM_DIR": str(work.platform),
-        "CNB_LAYERS_DIR": str(work.layers / buildpack.name),
-        "CNB_BP_PLAN_PATH": str(work.root / "plan.toml"),
-        "CNB_BUILD_PLAN_PATH": str(work.root / "build-plan.toml"),
-        "CNB_TARGET_OS": "linux" if sys.platform == "linux" else sys.platform,
-        "CNB_TARGET_ARCH": {"x86_64": "amd64", "aarch64": "arm64"}.get(
-            os.uname().machine, os.uname().machine
-        ),
-    }
-
-
-def _tools() -> Path:
-    """The folder of the uv program that came with this distribution."""
-    import uv  # noqa: PLC0415 - only builds need it
-
-    return Path(uv.find_uv_bin()).parent
-
-
-def _metadata(buildpack: Path) -> dict[str, Any]:
-    return tomllib.loads((buildpack / "buildpack.toml").read_text())["buildpack"]  # type: ignore[no-any-return]

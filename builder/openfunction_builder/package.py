@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from openfunction_builder import caches
+
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "_data" / "buildpacks"
 CHECKOUT = HERE.parent.parent
@@ -39,6 +41,7 @@ def buildpacks(cache: Path) -> Path:
 def _of_checkout(cache: Path) -> Path:
     target = cache / _state()
     if target.is_dir():
+        caches.touch(target)
         return target
     cache.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=cache, prefix=".part-"))

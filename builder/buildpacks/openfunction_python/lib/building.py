@@ -21,6 +21,7 @@ SIGNATURES = ("", "http", "cloudevent")
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1"
 )
+LINE = 16 * 1024
 CHECK_SECONDS = 120.0
 # What loading shows that no run can be free of. Anything else may depend on what only an instance has: secrets,
 # variables, other services.
@@ -60,8 +61,8 @@ def _build(app: Path, found: settings.Settings, layers: Path, buildpack: Path) -
 def _dependencies(app: Path, found: settings.Settings, deps: Path, buildpack: Path) -> str:
     """Fill the layer of the dependencies and run the source's steps on it; the lock."""
     layers = deps.parent
-    cache = Path(found.env.get("OFN_BUILD_CACHE") or layers / "cache")
-    uv = resolver.Uv(found.env, tools=layers / "tools")
+    cache = _cache(layers, found)
+    uv = resolver.Uv({"UV_CACHE_DIR": str(cache / "uv"), **found.env}, tools=layers / "tools")
     store = dependencies.Store(cache, uv=uv, wheels=buildpack / "wheels", app=app)
     wanted = requirements.read(app)
     print(f"dependencies: {', '.join(wanted.lines) or 'none beside the functions framework'}", flush=True)
@@ -71,9 +72,19 @@ def _dependencies(app: Path, found: settings.Settings, deps: Path, buildpack: Pa
     (layers / "deps.toml").write_text(
         "[types]\nlaunch = true\nbuild = true\n\n"
         f'[metadata]\nlock = "{_digest(lock)}"\nabi = "{dependencies.abi()}"\n'
+        # what bears the same name has the same content: a lifecycle may pack it once for all functions
+        + (f'content = "{kept.name}"\n' if kept else "")
     )
     _steps(app, found, deps, kept)
     return lock
+
+
+def _cache(layers: Path, found: settings.Settings) -> Path:
+    """The folder that outlives builds; where the platform names none it is a layer that the lifecycle keeps."""
+    if given := found.env.get("OFN_BUILD_CACHE"):
+        return Path(given)
+    (layers / "downloads.toml").write_text("[types]\ncache = true\n")
+    return layers / "downloads"
 
 
 def _digest(lock: str) -> str:
@@ -128,7 +139,7 @@ def _step(command: str, app: Path, env: dict[str, str]) -> None:
         ["/bin/sh", "-e", "-c", command], cwd=app, env=env, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     ) as process:  # fmt: skip
-        for line in process.stdout or ():
+        while line := process.stdout.readline(LINE):
             print(line, end="", flush=True)
             lines = [*lines[-40:], line]
     if process.returncode:

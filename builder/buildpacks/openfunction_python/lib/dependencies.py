@@ -23,7 +23,7 @@ import settings
 
 LOCK_SECONDS = 24 * 3600
 LAYER = "/layers/openfunction_python/deps"
-FORM = "3"  # of a dependency layer; changes when the same lock would be laid out in another way
+FORM = "5"  # of a dependency layer; changes when the same lock would be laid out in another way
 NEVER = "sys_platform == 'never'"
 
 
@@ -102,6 +102,7 @@ class Store:
             print(f"dependencies: taken from an earlier build with the same lock ({key})", flush=True)
         else:
             self._keep(lock, kept)
+        os.utime(kept)  # the platform removes what no build has used for a month
         shutil.copytree(kept, target, copy_function=_link, symlinks=True, dirs_exist_ok=True)
         return kept
 

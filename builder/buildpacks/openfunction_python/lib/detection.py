@@ -11,12 +11,18 @@ OTHERS = {
     "package.json": "Node.js",
     "pom.xml": "Java",
     "build.gradle": "Java",
+    "build.gradle.kts": "Java",
     "Cargo.toml": "Rust",
+    "composer.json": "PHP",
+    "Gemfile": "Ruby",
     "Dockerfile": "a Dockerfile",
 }
 
 
-def main(app: Path, platform: Path) -> int:
+PLAN = '[[provides]]\nname = "openfunction-python"\n\n[[requires]]\nname = "openfunction-python"\n'
+
+
+def main(app: Path, *, platform: Path, plan: Path) -> int:
     """Detect; a Python file named by the user or main.py decides."""
     found = settings.read(platform)
     runtime = found.env.get("FUNC_RUNTIME", "python")
@@ -35,4 +41,5 @@ def main(app: Path, platform: Path) -> int:
     except settings.Failure as failure:
         failure.report()
         return 100
+    plan.write_text(PLAN)
     return 0

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import settings
@@ -20,8 +21,9 @@ PIP_NAMES = {
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
     "PIP_CERT": "SSL_CERT_FILE",
 }
-# A package built from its source must not carry the time and the folders of this machine in its debug symbols.
-BUILDING = {"SOURCE_DATE_EPOCH": "315532801", "CFLAGS": "-g0", "CXXFLAGS": "-g0"}
+# A package built from its source must not carry the time and the folders of this machine.
+_COMPILER = f"-g0 -ffile-prefix-map={sys.base_prefix}=/usr"
+BUILDING = {"SOURCE_DATE_EPOCH": "315532801", "CFLAGS": _COMPILER, "CXXFLAGS": _COMPILER}
 UNREACHABLE = re.compile(
     r"dns error|failed to lookup|network is unreachable|connection (refused|reset|aborted)|could not connect"
     r"|tcp connect|timed out|error sending request|connection error|client error \(connect\)",
@@ -39,7 +41,7 @@ class Uv:
         """Take settings from `env`; `tools` is where uv goes when this machine has only pip."""
         chosen = {name: value for name, value in env.items() if name.startswith(PASSED)}
         renamed = {new: env[old] for old, new in PIP_NAMES.items() if env.get(old)}
-        self.env = {**os.environ, **BUILDING, **renamed, **chosen}
+        self.env = {**os.environ, **BUILDING, **_linkers(), **renamed, **chosen}
         self._tools = tools
         self._program = ""
 
@@ -110,6 +112,16 @@ class Uv:
                 )
             self._program = str(self._tools / "bin" / "uv")
         return self._program
+
+
+def _linkers() -> dict[str, str]:
+    """The interpreter's linker commands without the folders it was installed to, which would become run paths."""
+    found = {}
+    for name in ("LDSHARED", "LDCXXSHARED"):
+        words = str(sysconfig.get_config_var(name) or "").split()
+        if any(sys.base_prefix in word for word in words) and sys.base_prefix not in ("/usr", "/usr/local"):
+            found[name] = " ".join(word for word in words if sys.base_prefix not in word)
+    return found
 
 
 def decisive(said: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Failure(Exception):
 def read(platform: Path) -> Settings:
     """FUNC_* as OpenFunction names them, GOOGLE_FUNCTION_* beside them."""
     folder = platform / "env"
-    env = {file.name: file.read_text() for file in folder.iterdir()} if folder.is_dir() else {}
+    env = {file.name: os.fsdecode(file.read_bytes()) for file in folder.iterdir()} if folder.is_dir() else {}
 
     def first(*names: str) -> str:
         return next((env[name] for name in names if env.get(name)), "")
