@@ -5,6 +5,7 @@ It resolves nothing; what asks for a functions framework is left out here, becau
 
 from __future__ import annotations
 
+import posixpath
 import re
 import tomllib
 from collections.abc import Iterator
@@ -118,7 +119,7 @@ def _text(app: Path, name: str) -> str:
 
 
 def _beside(folder: str, name: str) -> str:
-    return name if folder == "." else f"{folder}/{name}"
+    return posixpath.normpath(posixpath.join(folder, name))
 
 
 def _logical_lines(text: str) -> Iterator[str]:
