@@ -18,6 +18,7 @@ EXIT_CODES = {
     "ImportFailed": 55,
     "ExportFailed": 60,
     "BuildTimeout": 70,
+    "BuildStopped": 71,
 }
 _LINE = re.compile(r"^ERROR (\w+): (.*)$")
 

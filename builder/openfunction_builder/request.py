@@ -41,17 +41,13 @@ class BuildRequest:
             ValueError: a part is missing or of the wrong type; the message names it.
         """
         found = json.loads(value) if isinstance(value, str) else value
-        for name, part in (("the request", found), ("source", _part(found, "source"))):
-            if not isinstance(part, Mapping):
-                raise ValueError(f"{name}: it is no object")  # noqa: TRY004 - the content is wrong, not the call
-        git = _part(found["source"], "git")
-        if not isinstance(git, Mapping) or not isinstance(found.get("env") or {}, Mapping):
-            raise ValueError("source.git and env: they are objects")  # noqa: TRY004 - as above
+        whence = _object(_object({"the request": found}, "the request"), "source")
+        git = _object(whence, "git")
         source = Source(
             git_url=git.get("url") or "",
             git_revision=git.get("revision") or "",
-            bundle=found["source"].get("bundle") or "",
-            folder=found["source"].get("folder") or "",
+            bundle=whence.get("bundle") or "",
+            folder=whence.get("folder") or "",
         )
         if len([part for part in (source.git_url, source.bundle, source.folder) if part]) != 1:
             raise ValueError("source: give exactly one of git, bundle and folder")
@@ -61,7 +57,7 @@ class BuildRequest:
             image=found["image"],
             source=source,
             sub_path=found.get("sub_path") or "",
-            env={str(key): str(value) for key, value in (found.get("env") or {}).items()},
+            env={str(key): str(value) for key, value in _object(found, "env").items()},
             layout=found.get("layout") or "",
             cache=found.get("cache") or "",
             timeout_seconds=float(found.get("timeout_seconds") or 0),
@@ -88,6 +84,9 @@ class BuildRequest:
         )
 
 
-def _part(value: Any, name: str) -> Any:
-    """A member of an object as JSON has it, {} when it is not set."""
-    return (value.get(name) or {}) if isinstance(value, Mapping) else value
+def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A member that is an object, {} when it is not set."""
+    found = value.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{name}: it is no object")  # noqa: TRY004 - the content is wrong, not the call
+    return found

@@ -10,15 +10,19 @@ import json
 import os
 from pathlib import Path
 
-from openfunction_builder import images
+from openfunction_builder import caches, images
 
 
 def find(cache: Path, name: str, layout: images.Layout) -> images.Descriptor | None:
     """The blob of a layer with this content, when the layout has it."""
+    path = _path(cache, name)
     try:
-        found: images.Descriptor = json.loads(_path(cache, name).read_text())
+        found: images.Descriptor = json.loads(path.read_text())
+        if layout.blob(found["digest"]).stat().st_size != found["size"]:
+            return None
     except (FileNotFoundError, ValueError):
         return None
+    caches.touch(path)
     return found if layout.use_blob(found["digest"]) else None
 
 
