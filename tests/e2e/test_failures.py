@@ -151,7 +151,10 @@ def test_a_manifest_as_published_is_accepted_with_warnings(there: platform.Platf
     manifest["spec"]["image"] = "<your registry name>/as-published:v1"
     manifest["spec"]["imageCredentials"] = {"name": "push-secret"}
     manifest["spec"]["build"]["builder"] = "openfunction/builder:v1"
-    manifest["spec"]["build"]["env"] = {"GOOGLE_FUNCTION_TARGET": "main", "GOOGLE_FUNCTION_SIGNATURE_TYPE": "http"}
+    manifest["spec"]["build"]["env"] = {
+        "GOOGLE_FUNCTION_TARGET": "main",
+        "GOOGLE_FUNCTION_SIGNATURE_TYPE": "http",
+    }
     manifest["spec"]["build"]["srcRepo"]["inline"]["requirements.txt"] = "functions-framework==1.4.3\n"
     manifest["spec"]["serving"]["runtime"] = "knative"
     done = there.run("apply", "-f", "-", "--wait", text=json.dumps(manifest))

@@ -67,7 +67,9 @@ class TestLines:
 
 
 @pytest.mark.usefixtures("restored")
-def test_a_log_file_is_bounded_and_the_one_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_file_is_bounded_and_the_one_before_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(log, "LARGEST_FILE", 1000)
     log.setup("control", tmp_path / "control.log")
     for number in range(100):
