@@ -87,13 +87,18 @@ class Image:
             "CNB_LAYERS_DIR": str(self.root / "layers"),
             "CNB_APP_DIR": str(self.root / "workspace"),
         }
-        for layer in sorted((self.root / "layers").glob("*/*")):
+        layers = sorted((self.root / "layers").glob("*/*"))
+        for layer in layers:
             for folder in (layer / "env", layer / "env.launch", layer / "env.launch" / name):
                 _apply_files(env, folder)
-        for program in sorted((self.root / "layers").glob("*/*/exec.d/*")):
-            if program.is_file():
+        for layer in layers:
+            for program in (*_programs(layer / "exec.d"), *_programs(layer / "exec.d" / name)):
                 env |= _run_exec_d(program, env, self.root / "workspace")
         return env
+
+
+def _programs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_file())
 
 
 def _apply_files(env: dict[str, str], folder: Path) -> None:

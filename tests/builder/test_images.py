@@ -199,3 +199,28 @@ def test_the_image_names_interpreter_framework_and_lock(shop: Workshop, hello: P
     assert image.labels["org.openfunction.lock"] == found.lock
     assert found.processes == ("web",)
     assert found.size > 0
+
+
+def test_environment_files_and_exec_d_say_what_a_process_sees(tmp_path: Path) -> None:
+    layer = workshop.write(
+        tmp_path / "layers" / "some_pack" / "one",
+        {
+            "env/REPLACED": "one\n",
+            "env.launch/JOINED.append": "two",
+            "env.launch/JOINED.delim": ":",
+            "env.launch/JOINED.default": "never",
+            "env.launch/web/ONLY_WEB": "yes",
+            "exec.d/all": "#!/bin/sh\necho 'SAID = \"in '$CNB_APP_DIR'\"' >&3\n",
+            "exec.d/web/more": "#!/bin/sh\necho 'WEB = \"web\"' >&3\n",
+            "exec.d/worker/more": "#!/bin/sh\nexit 1\n",
+        },
+    )
+    for program in layer.glob("exec.d/**/*"):
+        program.chmod(0o755)
+    (tmp_path / "workspace").mkdir()
+    told = {launch.PROCESSES: json.dumps({"processes": [{"type": "web", "command": ["true"]}]})}
+    env = launch.Image("sha256:0", tmp_path, told).process().env
+    assert env["REPLACED"] == "one\n"
+    assert env["JOINED"] == "two"
+    assert env["ONLY_WEB"] == "yes"
+    assert (env["SAID"], env["WEB"]) == (f"in {tmp_path}/workspace", "web")
