@@ -105,10 +105,13 @@ def _pack_local_source(there: target.Target, entry: Planned) -> None:
         raise failures.Failure(
             f"{place}: a local folder needs a registry on a cluster; give a git URL, or use ofn up"
         )
-    from openfunction_builder import images, sources  # noqa: PLC0415 - only when something is packed
+    from openfunction_builder import images, reasons, sources  # noqa: PLC0415 - only when something is packed
 
     name = f"openfunction/source/{entry.namespace}/{entry.name}"
-    digest = sources.bundle(folder, images.Layout(there.home.images), name)
+    try:
+        digest = sources.bundle(folder, images.Layout(there.home.images), name)
+    except (reasons.BuildError, OSError) as error:
+        raise failures.Failure(f"{place}: {url} cannot be packed: {error}") from error
     repo.pop("url")
     repo["bundleContainer"] = {"image": f"{name}@{digest}"}
 

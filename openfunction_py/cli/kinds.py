@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from openfunction_py.cli import failures
-from openfunction_py.kube import oneshot
+from openfunction_py.kube import errors, oneshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,23 @@ class Kind:
     def path(self, namespace: str) -> str:
         """The collection's path; an empty namespace means all of them."""
         root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
-        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        scope = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
         return f"{root}{scope}/{self.plural}"
+
+    def place(self, namespace: str, name: str) -> str:
+        """The path of one object.
+
+        Raises:
+            UsageFailure: it would be the path of something else, such as the whole collection.
+        """
+        if not name or name in (".", "..") or set(name) & set("/%"):
+            raise failures.UsageFailure(f"{name!r} is no name of an object")
+        return f"{self.path(namespace)}/{quote(name, safe='')}"
 
     def is_called(self, word: str) -> bool:
         """True when a person may mean this kind by the word."""
-        names = {self.plural, self.kind.lower(), *self.short, f"{self.plural}.{self.group}"}
-        return word.lower() in names
+        names = {self.plural, self.kind.lower(), *self.short}
+        return word.lower() in names | {f"{self.plural}.{self.group}", f"{self.kind.lower()}.{self.group}"}
 
 
 CORE = "core.openfunction.io"
@@ -68,13 +79,16 @@ def find(word: str, door: oneshot.OneShot) -> Kind:
     Raises:
         Failure: the server has no such kind.
     """
-    for kind in KNOWN:
-        if kind.is_called(word):
-            return kind
-    for kind in discover(door):
-        if kind.is_called(word):
-            return kind
-    raise failures.Failure(f"the server has no kind called {word}; `ofn get functions` is the usual one")
+    found = lookup(word, door)
+    if found is None:
+        raise failures.Failure(f"the server has no kind called {word!r}; `ofn get functions` is the usual one")
+    return found
+
+
+def lookup(word: str, door: oneshot.OneShot) -> Kind | None:
+    """The kind a word means; None when the server has no such kind."""
+    known = next((kind for kind in KNOWN if kind.is_called(word)), None)
+    return known or next((kind for kind in discover(door) if kind.is_called(word)), None)
 
 
 def of_document(api_version: str, kind: str, door: oneshot.OneShot) -> Kind | None:
@@ -90,7 +104,9 @@ def discover(door: oneshot.OneShot) -> list[Kind]:
     found: list[Kind] = []
     accept = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
     for root in ("/api", "/apis"):
-        _, body = door.request("GET", root, params=None, body=None, headers=accept)
+        code, body = door.request("GET", root, params=None, body=None, headers=accept)
+        if code >= 400:
+            raise errors.from_status(code, body)
         for group in json.loads(body).get("items", []):
             name = group["metadata"].get("name", "")
             found += [

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
+import click
 import typer
 
 from openfunction_py.cli import failures, options, output
@@ -64,12 +65,16 @@ def main() -> None:
     word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
     app = build([word] if word in COMMANDS and "_OFN_COMPLETE" not in os.environ else list(COMMANDS))
     try:
-        app(prog_name="ofn")
-    except failures.Failure as failure:
+        code = app(prog_name="ofn", standalone_mode=False)
+    except click.ClickException as usage:
+        usage.show()
+        sys.exit(usage.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the root: whatever happens becomes a sentence and an exit code
+        if os.environ.get("OFN_DEBUG"):
+            raise
+        failure = failures.of(error)
         output.talk(f"ofn: {failure}")
         sys.exit(failure.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from openfunction_py.cli import failures, kinds
 from openfunction_py.kube import config, errors, oneshot
@@ -25,6 +24,7 @@ class Target:
     """An API server, the namespace to use without -n, and the home when it is the local platform's."""
 
     door: oneshot.OneShot
+    endpoint: config.Endpoint
     namespace: str
     home: homes.Home | None
 
@@ -45,7 +45,7 @@ class Target:
             NotFoundFailure: there is none; the sentence names near matches.
         """
         try:
-            found: dict[str, Any] = self.call("GET", f"{kind.path(namespace)}/{quote(name)}")
+            found: dict[str, Any] = self.call("GET", kind.place(namespace, name))
         except failures.NotFoundFailure:
             raise failures.NotFoundFailure(self.missing(kind, name, namespace)) from None
         return found
@@ -81,19 +81,10 @@ def answer(
 ) -> Any:
     """One request with a JSON answer, its refusals as failures."""
     payload = None if body is None else json.dumps(body).encode()
-    try:
-        code, content = door.request(
-            method, path, params=params, body=payload, headers=JSON if payload else None
-        )
-    except errors.Unreachable as error:
-        raise failures.NoPlatformFailure(
-            f"the API server does not answer: {error}; see `ofn status`"
-        ) from error
-    value = json.loads(content) if content else {}
-    if code < 400:
-        return value
-    message = value.get("message", f"the server answered {code}")
-    raise (failures.NotFoundFailure if code == 404 else failures.Failure)(message)
+    code, content = door.request(method, path, params=params, body=payload, headers=JSON if payload else None)
+    if code >= 400:
+        raise failures.of(errors.from_status(code, content))
+    return json.loads(content) if content else {}
 
 
 def resolve(context: str | None) -> Target:
@@ -115,4 +106,10 @@ def resolve(context: str | None) -> Target:
         raise failures.NoPlatformFailure(
             f"the context {chosen or 'openfunction'} cannot be used: {error}"
         ) from error
-    return Target(oneshot.OneShot(endpoint), endpoint.namespace or "default", None if chosen else home)
+    try:
+        door = oneshot.OneShot(endpoint)
+    except (OSError, ValueError) as error:
+        raise failures.NoPlatformFailure(
+            f"the certificates of context {chosen or 'openfunction'} cannot be used: {error}"
+        ) from error
+    return Target(door, endpoint, endpoint.namespace or "default", None if chosen else home)

@@ -6,6 +6,7 @@ import platform
 from importlib import metadata
 
 from openfunction_py.cli import failures, options, output, target
+from openfunction_py.kube import errors
 
 
 def version(context: options.Context = None) -> None:
@@ -17,7 +18,7 @@ def version(context: options.Context = None) -> None:
     output.data(f"python {platform.python_version()}")
     try:
         found = target.resolve(context).call("GET", "/version")
-    except failures.NoPlatformFailure as failure:
-        output.talk(f"server: {failure}")
+    except (failures.Failure, errors.ApiError) as error:
+        output.talk(f"server: {failures.of(error)}")
         return
     output.data(f"server {found['gitVersion']}")
