@@ -65,8 +65,13 @@ def _environ(spec: control.ForkSpec) -> dict[str, str]:
 
 
 def _apply_environment(spec: control.ForkSpec) -> None:
-    os.environ.clear()
-    os.environ.update(_environ(spec))
+    wanted = _environ(spec)
+    # Most of it is the template's already; what is not touched stays in pages that all forks share.
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
     if "TZ" in spec.env:
         time.tzset()
 

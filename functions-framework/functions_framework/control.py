@@ -15,6 +15,7 @@ from functions_framework import errors
 VERSION = 1
 MAX_FRAME = 1 << 20
 _PREFIX = 4
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class FrameError(errors.FrameworkError):
@@ -23,7 +24,7 @@ class FrameError(errors.FrameworkError):
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """Frame one message; raises FrameError when it is longer than MAX_FRAME."""
-    body = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
+    body = _compact(message).encode()
     if len(body) > MAX_FRAME:
         raise FrameError(f"a message of {len(body)} bytes is above the limit of {MAX_FRAME}")
     return len(body).to_bytes(_PREFIX, "big") + body

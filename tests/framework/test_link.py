@@ -73,7 +73,7 @@ def test_the_line_comes_back_after_the_node_was_away(program: Start, node: Node)
 
 def test_the_start_ticks_survive_a_strange_command_name() -> None:
     text = f"7 (a ) b) S {' '.join(map(str, range(4, 52)))}\n"
-    assert link.start_ticks(lambda _: text) == "22"
+    assert link.start_ticks(text.encode) == "22"
     assert int(link.start_ticks()) == int(
         Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
     )
