@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from openfunction_py.lib import home as homes
@@ -48,18 +48,24 @@ def clean() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
-def sources(folder: Path) -> dict[str, tuple[Path, str, bytes | None]]:
-    """The measured functions for this framework: source, target, body of a request."""
-    hello = folder / "hello" / "main.py"
-    hello.parent.mkdir(parents=True)
-    hello.write_text(HELLO)
-    digits = folder / "digits"
-    shutil.copytree(ROOT / "samples/digits", digits)
+def sources(folder: Path, names: Sequence[str]) -> dict[str, tuple[Path, str, bytes | None]]:
+    """The named functions for this framework: source, target, body of a request."""
+    makers = {"hello": _hello, "digits": _digits}
+    return {name: makers[name](folder / name) for name in names}
+
+
+def _hello(folder: Path) -> tuple[Path, str, bytes | None]:
+    folder.mkdir()
+    (folder / "main.py").write_text(HELLO)
+    return folder / "main.py", "hello", None
+
+
+def _digits(folder: Path) -> tuple[Path, str, bytes | None]:
+    shutil.copytree(ROOT / "samples/digits", folder)
     subprocess.run(
-        [str(environment()), "train.py"], cwd=digits, check=True, env=clean(), stdout=subprocess.DEVNULL
+        [str(environment()), "train.py"], cwd=folder, check=True, env=clean(), stdout=subprocess.DEVNULL
     )
-    body = b'{"pixels": [' + b",".join([b"0"] * 64) + b"]}"
-    return {"hello": (hello, "hello", None), "digits": (digits / "main.py", "classify", body)}
+    return folder / "main.py", "classify", b'{"pixels": [' + b",".join([b"0"] * 64) + b"]}"
 
 
 @contextlib.contextmanager

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")  # the grain of the times below, in seconds
 
 
 def pause(seconds: float) -> None:
@@ -40,9 +43,15 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, in seconds (ticks of 10 ms)."""
+    """User and system time of a process so far, in seconds (in whole ticks)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / 100
+    return (int(fields[11]) + int(fields[12])) * TICK
+
+
+def started(pid: int) -> float:
+    """When a process started, in seconds since boot."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[19]) * TICK
