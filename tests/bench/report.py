@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from openfunction_py.lib import home as homes
 from tests.bench import google
 from tests.e2e import platform
 
@@ -55,21 +54,10 @@ def note(text: str) -> None:
 
 def head(rounds: int) -> None:
     """Print what is compared with what, and on which machine."""
-    print(
-        f"python {sys.version.split()[0]}; anchors: functions-framework {google.VERSION} as shipped, {_kubectl()}"
-    )
-    print(f"{os.cpu_count()} processors, load {' '.join(Path('/proc/loadavg').read_text().split()[:3])}, rounds {rounds}; "
-          "medians, both sides in turn")  # fmt: skip
+    load = " ".join(Path("/proc/loadavg").read_text().split()[:3])
+    print(f"python {sys.version.split()[0]}; anchors: functions-framework {google.VERSION}, {_kubectl()}")
+    print(f"{os.cpu_count()} processors, load {load}, rounds {rounds}; medians, both sides in turn")
     print(f"{'row':<42} {'ours':>10} {'':<5} {'anchor':>10} {'':<5} {'ratio':>8}", flush=True)
-
-
-def shown(words: Sequence[str]) -> str:
-    """A command line without this machine's folders."""
-    names = {str(homes.cache_dir(os.environ)): "$OFN_CACHE", str(google.ROOT): "."}
-    text = " ".join(words)
-    for folder, name in names.items():
-        text = text.replace(folder, name)
-    return text
 
 
 def _kubectl() -> str:
