@@ -66,8 +66,14 @@ class TemplateKeeper:
             self._losses.pop(revision, None)
             self._drop(*revision)
 
+    def pod_left(self, pod: core.Pod) -> None:
+        """A Pod may have started its template once more when the Deployment was gone already; nobody needs it now."""
+        revision = pod.metadata.namespace, pod.metadata.labels.get(REVISION_LABEL, "")
+        if revision not in self._deployments:
+            self._drop(*revision)
+
     def _drop(self, namespace: str, revision: str) -> None:
-        logger.info("a revision is gone and its templates end", namespace=namespace, revision=revision)
+        logger.debug("a revision is gone and its templates end", namespace=namespace, revision=revision)
         self._group.create_task(self._templates.drop(namespace, revision))
 
     def _lost(self, about: About) -> None:
@@ -88,6 +94,8 @@ class TemplateKeeper:
                 spec = await self._spec(deployment)
                 if spec is not None:
                     await self._templates.ensure(spec)
+                if revision not in self._deployments:
+                    await self._templates.drop(*revision)  # it went while its template was made
             except (images.NotRunnableError, runtime.RefusedError, errors.ApiError) as error:
                 logger.info("a revision is not kept warm", revision=revision[1], error=str(error))
 

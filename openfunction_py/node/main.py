@@ -96,6 +96,7 @@ async def _serve(
     mine = pods.Pods(made, group, node=NODE_NAME)
     counted.watch(mine.workers)
     keeper = housekeeping.TemplateKeeper(made, known, group)
+    mine.on_left = keeper.pod_left
     group.create_task(following.follow(client, core.Pod, mine.listener))
     group.create_task(
         following.follow(client, apps.Deployment, keeper.listener, labels=housekeeping.REVISION_LABEL)

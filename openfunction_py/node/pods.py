@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from openfunction_py.api.upstream import core
@@ -31,6 +31,7 @@ class Pods:
         self._group = group
         self._node = node
         self._workers: dict[str, Worker] = {}
+        self.on_left: Callable[[core.Pod], None] | None = None  # told of each Pod once nothing of it runs
         self._orphans_ended = False
 
     @property
@@ -77,6 +78,8 @@ class Pods:
                 logger.exception("a Pod's worker failed and starts again", pod=one.pod.metadata.name, uid=uid)
                 await asyncio.sleep(self._parts.settings.retry_pause)
         self._workers.pop(uid, None)
+        if self.on_left is not None:
+            self.on_left(one.pod)
 
 
 async def end_orphans(folder: Path, present: Iterable[str]) -> None:

@@ -160,6 +160,7 @@ class Templates:
         self._home = home
         self._group = group
         self._ready: dict[str, Template] = {}
+        self._importing: dict[str, About] = {}
         self._starting: dict[str, asyncio.Lock] = {}
         self._refused: dict[str, runtime.RefusedError] = {}
 
@@ -223,11 +224,14 @@ class Templates:
         except OSError as error:
             raise runtime.RefusedError("StartFailed", f"no template could be started: {error}") from error
         files.write_json(self._home.templates / f"{spec.key}.json", about.to_record())
+        self._importing[spec.key] = about
         try:
             return await self._meet(about, seconds=IMPORT_SECONDS)
         except BaseException:
             await self._end(about)
             raise
+        finally:
+            del self._importing[spec.key]
 
     async def _meet(self, about: About, *, seconds: float) -> Template:
         """Dial a template until it answers, and believe what it says of itself; raises runtime.RefusedError."""
@@ -273,7 +277,11 @@ class Templates:
         lost = self._ready.get(about.key) is template
         if lost:
             del self._ready[about.key]
-            logger.warning("a template ended; the next instance starts another", revision=about.revision)
+            logger.warning(
+                "a template ended; the next instance starts another",
+                revision=about.revision,
+                said=self._last_words(about.key),
+            )
         async with self._starting.setdefault(about.key, asyncio.Lock()):
             if about.key not in self._ready:
                 await self._end(about)
@@ -287,13 +295,17 @@ class Templates:
         await processes.ended(about.identity)
         processes.collect(about.identity.pid)
         if about.key not in self._ready:
-            (self._home.templates / f"{about.key}.json").unlink(missing_ok=True)
-            shutil.rmtree(self._folder(about.key), ignore_errors=True)
+            _remove_files(self._home, about.key)
 
     async def drop(self, namespace: str, revision: str) -> None:
-        """End the templates of a revision that is gone."""
-        for about in self.list():
-            if (about.namespace, about.revision) == (namespace, revision):
+        """End the templates of a revision that is gone, also those that still import."""
+        wanted = namespace, revision
+        for about in [*self._importing.values(), *self.list()]:
+            if (about.namespace, about.revision) == wanted:
+                if about.key in self._importing:
+                    processes.kill_group(about.identity)
+                    async with self._starting[about.key]:  # whoever started it has heard that it ended
+                        pass
                 await self._quit(about.key)
 
     async def _quit(self, key: str) -> None:
@@ -336,6 +348,13 @@ class Templates:
         return self._home.run / FOLDER / key
 
 
+def _remove_files(home: Home, key: str) -> None:
+    """Remove what a template that has ended leaves on disk."""
+    for ending in ("json", "log"):
+        (home.templates / f"{key}.{ending}").unlink(missing_ok=True)
+    shutil.rmtree(home.run / FOLDER / key, ignore_errors=True)
+
+
 def recorded_exit(path: Path, pid: int) -> int | None:
     """The last exit code that a template wrote for this pid."""
     found = None
@@ -356,5 +375,5 @@ async def end_recorded(home: Home) -> None:
                 processes.kill_group(about.identity)
                 await processes.ended(about.identity)
             processes.collect(about.identity.pid)
-        path.unlink(missing_ok=True)
+        _remove_files(home, path.stem)
     shutil.rmtree(home.run / FOLDER, ignore_errors=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+from pathlib import Path
 
 from openfunction_py.api.upstream import apps, core
-from tests.node.house import House, eventually, fetch, first, is_ready
+from openfunction_py.node import processes, templates
+from tests.node.house import HELLO, House, eventually, fetch, first, is_ready
 from tests.node.test_pods import PORTS, shell
 from tests.waiting import until
 
@@ -112,6 +115,33 @@ async def test_a_template_stays_at_zero_and_goes_with_its_deployment(running: Ho
     assert [one.revision for one in await running.door.templates()] == ["r"]
     await running.client.delete(apps.Deployment, "r", namespace="default")
     await eventually(running.door.templates, lambda templates: not templates)
+
+
+async def test_a_deployment_that_goes_while_its_template_imports_leaves_nothing(running: House) -> None:
+    image = running.picture("import time\ntime.sleep(1)\n" + HELLO)
+    await running.client.create(deployment(image, "r"))
+    [record] = await eventually(lambda: files_of(running.home.templates, "*.json"))
+    pid = json.loads(record.read_text())["identity"]["pid"]
+    await running.client.delete(apps.Deployment, "r", namespace="default")
+    await until(lambda: processes.identify(pid) is None)
+    await until(lambda: not list(running.home.templates.iterdir()))
+    assert await running.door.templates() == []
+    assert await files_of(running.home.run / templates.FOLDER, "*") == []
+
+
+async def test_a_template_that_a_pod_starts_without_a_deployment_goes_with_the_pod(running: House) -> None:
+    await running.pod("a", {"image": running.picture(), "ports": PORTS}, revision="r")
+    await running.until("a", is_ready)
+    assert [one.revision for one in await running.door.templates()] == ["r"]
+    await running.client.delete(core.Pod, "a", namespace="default")
+    await running.until_gone("a")
+    await eventually(running.door.templates, lambda found: not found)
+    await until(lambda: not list(running.home.templates.iterdir()))
+
+
+async def files_of(folder: Path, pattern: str) -> list[Path]:
+    """What lies in a folder now."""
+    return await asyncio.to_thread(lambda: list(folder.glob(pattern)))
 
 
 async def test_a_node_that_starts_warms_the_revisions_it_finds_and_pods_fork_from_them(home: House) -> None:
