@@ -7,17 +7,20 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from openfunction_py.cli import failures, kinds, manifests, options, output, target, waiting
+from openfunction_py.kube import errors
 
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 
 def apply(
-    file: Annotated[list[str], typer.Option("-f", "--filename", help="Manifest, folder of manifests, or -.")],
+    file: Annotated[
+        list[str],
+        typer.Option("-f", "--filename", help="Manifest, folder of manifests, or -."),
+    ],
     namespace: options.Namespace = None,
     wait: options.Wait = False,
     timeout: options.Timeout = 600.0,
@@ -32,7 +35,11 @@ def apply(
     there = target.resolve(context)
     documents = [document for name in file for document in manifests.read(name)]
     planned = [plan(there, document, namespace) for document in documents]
-    refused = [line for entry in planned for line in send(there, entry, dry=True)[1]]
+    # what lives in a namespace of the same manifests can be stored after it, and tried only then
+    planned.sort(key=lambda entry: entry.kind.plural != "namespaces")
+    made = {entry.name for entry in planned if entry.kind.plural == "namespaces"}
+    known = [entry for entry in planned if entry.namespace not in made or _exists(there, entry.namespace)]
+    refused = [line for entry in known for line in send(there, entry, dry=True)[1]]
     if refused:
         raise failures.Failure("nothing was applied:\n  " + "\n  ".join(refused))
     for entry in planned:
@@ -45,6 +52,11 @@ def apply(
             if entry.kind is kinds.FUNCTION:
                 item = waiting.until_ready(there, entry.name, entry.namespace, timeout)
                 output.data(waiting.url(item) or f"{entry.name} is ready")
+
+
+def _exists(there: target.Target, namespace: str) -> bool:
+    code, _ = there.door.request("GET", kinds.NAMESPACE.place("", namespace))
+    return code < 400
 
 
 class Planned:
@@ -70,10 +82,19 @@ def plan(there: target.Target, document: manifests.Document, namespace: str | No
     found = kinds.of_document(api_version, kind, there.door)
     if found is None:
         raise failures.Failure(_unknown(there, document, api_version, kind))
-    name = (value.get("metadata") or {}).get("name")
-    if not name:
+    meta = value.get("metadata", {})
+    if not meta.get("name"):
         raise failures.Failure(f"{document.place('metadata')}: metadata.name is missing")
-    scope = namespace or value["metadata"].get("namespace") or there.namespace
+    scope = meta.get("namespace") or namespace or there.namespace
+    try:
+        found.place(scope, meta["name"])
+    except failures.UsageFailure as failure:
+        raise failures.Failure(f"{document.place('metadata.name')}: {failure}") from failure
+    if found.namespaced and namespace and scope != namespace:
+        raise failures.Failure(
+            f"{document.place('metadata.namespace')}: {meta['name']} belongs to namespace {scope}, and -n says "
+            f"{namespace}; leave one of them out"
+        )
     entry = Planned(document, found, scope)
     if found.namespaced:
         entry.value["metadata"]["namespace"] = scope
@@ -93,8 +114,10 @@ def _unknown(there: target.Target, document: manifests.Document, api_version: st
 
 
 def _pack_local_source(there: target.Target, entry: Planned) -> None:
-    repo = ((entry.value.get("spec") or {}).get("build") or {}).get("srcRepo") or {}
-    url = repo.get("url")
+    repo: Any = entry.value
+    for key in ("spec", "build", "srcRepo"):
+        repo = repo.get(key) if isinstance(repo, dict) else None
+    url = repo.get("url") if isinstance(repo, dict) else None
     if not isinstance(url, str) or not re.match(r"^(\.{1,2}(/|$)|/|file:(?!//))", url):
         return
     folder = (entry.document.origin.parent / url.removeprefix("file:")).resolve()
@@ -121,18 +144,19 @@ def send(there: target.Target, entry: Planned, *, dry: bool) -> tuple[dict[str, 
     params = {"fieldManager": target.MANAGER, "force": "true", "fieldValidation": "Warn"}
     if dry:
         params["dryRun"] = "All"
-    path = f"{entry.kind.path(entry.namespace)}/{quote(entry.name)}"
+    path = entry.kind.place(entry.namespace, entry.name)
     body = json.dumps(entry.value).encode()
     code, content = there.door.request("PATCH", path, params=params, body=body, headers=APPLY)
-    answer = json.loads(content)
     if code < 400:
+        answer = json.loads(content)
         if dry:
             for warning in there.door.warnings:
                 output.talk(f"{entry.document.place()}: warning: {warning}")
         return {**answer, "_created": code == 201}, []
-    causes = (answer.get("details") or {}).get("causes") or []
+    error = errors.from_status(code, content)
+    causes = error.details.get("causes") or []
     if not causes:
-        return {}, [f"{entry.document.place()}: {answer.get('message', code)}"]
+        return {}, [f"{entry.document.place()}: {error.message}"]
     return {}, [
         f"{entry.document.place(c.get('field', ''))}: {c.get('field', '')}: {c['message']}" for c in causes
     ]
@@ -160,9 +184,9 @@ def create(
     Example: ofn create hello --source samples/hello-python --function hello
     """
     if not source.is_dir():
-        raise failures.Failure(f"--source {source} is no folder")
+        raise failures.UsageFailure(f"--source {source} is no folder")
     there = target.resolve(context)
-    params = dict(pair.split("=", 1) for pair in env or [] if "=" in pair)
+    params = dict(_variable(pair) for pair in env or [])
     value = manifest(
         name,
         function=function,
@@ -178,6 +202,13 @@ def create(
     output.talk(f"function {name} {_verb(stored)}")
     if wait:
         output.data(waiting.url(waiting.until_ready(there, name, entry.namespace, timeout)))
+
+
+def _variable(pair: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not equals or not name:
+        raise failures.UsageFailure(f"--env {pair!r} is no variable; write it as KEY=VALUE")
+    return name, value
 
 
 def manifest(

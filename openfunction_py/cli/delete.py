@@ -26,16 +26,27 @@ def delete(
 
     Example: ofn delete hello-python
     """
+    if not words and not file:
+        raise failures.UsageFailure("nothing is named: give the names of Functions, KIND NAME, or -f FILE")
     there = target.resolve(context)
     named = _of_files(file or [], there, namespace) + _of_words(words or [], there, namespace)
-    if not named:
-        raise failures.Failure("nothing is named: give the names of Functions, KIND NAME, or -f FILE")
+    begun: list[tuple[Named, str]] = []
+    failed: list[failures.Failure] = []
     for kind, scope, name in named:
-        found = there.get(kind, name, scope)
-        there.call("DELETE", f"{kind.path(scope)}/{name}")
+        try:
+            uid = there.get(kind, name, scope)["metadata"]["uid"]
+            there.call("DELETE", kind.place(scope, name), body={"preconditions": {"uid": uid}})
+            begun.append(((kind, scope, name), uid))
+        except failures.Failure as failure:
+            failed.append(failure)
+    for (kind, scope, name), uid in begun:
         if wait:
-            _until_gone(there, kind, scope, found["metadata"]["name"], found["metadata"]["uid"], timeout)
+            _until_gone(there, (kind, scope, name), uid, timeout)
         output.data(f"{kind.kind.lower()} {name} deleted")
+    if failed:
+        for earlier in failed[:-1]:
+            output.talk(f"ofn: {earlier}")
+        raise failed[-1]
 
 
 Named = tuple[kinds.Kind, str, str]
@@ -44,27 +55,25 @@ Named = tuple[kinds.Kind, str, str]
 def _of_files(files: list[str], there: target.Target, namespace: str | None) -> list[Named]:
     named = []
     for document in (found for file in files for found in manifests.read(file)):
-        value = document.value
-        kind = kinds.of_document(value.get("apiVersion", ""), value.get("kind", ""), there.door)
+        value, meta = document.value, document.value.get("metadata", {})
+        kind = kinds.of_document(str(value.get("apiVersion", "")), str(value.get("kind", "")), there.door)
         if kind is None:
             raise failures.Failure(f"{document.place()}: the server has no kind {value.get('kind')}")
-        scope = namespace or value["metadata"].get("namespace") or there.namespace
-        named.append((kind, scope, value["metadata"]["name"]))
+        if not meta.get("name"):
+            raise failures.Failure(f"{document.place('metadata')}: metadata.name is missing")
+        named.append((kind, meta.get("namespace") or namespace or there.namespace, meta["name"]))
     return named
 
 
 def _of_words(words: list[str], there: target.Target, namespace: str | None) -> list[Named]:
     scope = namespace or there.namespace
-    if len(words) > 1:
-        kind = next((known for known in kinds.KNOWN if known.is_called(words[0])), None)
-        if kind is not None:
-            return [(kind, scope, name) for name in words[1:]]
-    return [(kinds.FUNCTION, scope, name) for name in words]
+    if len(words) > 1 and "/" not in words[0] and (kind := kinds.lookup(words[0], there.door)):
+        return [(kind, scope, name) for name in words[1:]]
+    return [(kind, scope, name) for kind, name in (kinds.split(word, there.door) for word in words)]
 
 
-def _until_gone(
-    there: target.Target, kind: kinds.Kind, scope: str, name: str, uid: str, timeout: float
-) -> None:
+def _until_gone(there: target.Target, named: Named, uid: str, timeout: float) -> None:
+    kind, scope, name = named
     selection = {"fieldSelector": f"metadata.name={name}"}
     listed = there.call("GET", kind.path(scope), params=selection)
     if not [item for item in listed["items"] if item["metadata"]["uid"] == uid]:

@@ -21,8 +21,8 @@ def describe(
     """
     there = target.resolve(context)
     scope = namespace or there.namespace
-    found = kinds.FUNCTION if name is None else kinds.find(kind, there.door)
-    item = there.get(found, name or kind, scope)
+    found, called = kinds.split(kind if name is None else f"{kind}/{name}", there.door)
+    item = there.get(found, called, scope)
     _identity(found, item)
     _conditions(item)
     if found is kinds.FUNCTION:

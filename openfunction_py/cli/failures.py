@@ -53,10 +53,14 @@ class FaultFailure(Failure):
 
 def of(error: Exception) -> Failure:
     """The failure that says what any error means to a user."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
     if isinstance(error, Failure):
         return error
     if isinstance(error, errors.Unreachable):
-        return NoPlatformFailure(f"the API server does not answer: {error}; see `ofn status`")
+        return NoPlatformFailure(
+            f"the API server does not answer: {error}; `ofn status` says what runs, `ofn up -d` starts a platform"
+        )
     if isinstance(error, errors.ApiError):
         return (NotFoundFailure if error.code == 404 else Failure)(error.message)
     if isinstance(error, OSError):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from openfunction_py.cli import failures, kinds, options, output, target
+from openfunction_py.kube import errors
 
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
 FORMS = ("", "wide", "json", "yaml", "name")
@@ -29,9 +30,14 @@ def get(
     Example: ofn get functions -o wide
     """
     if form not in FORMS:
-        raise failures.Failure(f"-o {form} is unknown; use wide, json, yaml or name")
+        raise failures.UsageFailure(f"-o {form} is unknown; use wide, json, yaml or name")
+    if watch and form not in ("", "wide"):
+        raise failures.UsageFailure(f"-w prints a line per change; leave out -o {form}")
     there = target.resolve(context)
-    found = kinds.find(kind, there.door)
+    word, slash, after = kind.partition("/")
+    found, name = kinds.find(word, there.door), after if slash else name
+    if name is not None:
+        found.place("", name)
     scope = "" if everywhere else (namespace or there.namespace)
     if form in ("", "wide"):
         version = _table(there, found, scope, name, labels=labels, wide=form == "wide", everywhere=everywhere)
@@ -58,9 +64,9 @@ def _table(
 ) -> str:
     params = _selection(name, labels)
     code, body = there.door.request("GET", kind.path(scope), params=params, body=None, headers=TABLE)
-    answer = json.loads(body)
     if code >= 400:
-        raise failures.Failure(answer.get("message", f"the server answered {code}"))
+        raise errors.from_status(code, body)
+    answer = json.loads(body)
     if name and not answer["rows"]:
         raise failures.NotFoundFailure(there.missing(kind, name, scope))
     if not answer["rows"]:
@@ -88,11 +94,12 @@ def _documents(
         items, version = [found], found["metadata"]["resourceVersion"]
     else:
         listed = there.call("GET", kind.path(scope), params=_selection(None, labels))
-        items, version = listed["items"], listed["metadata"].get("resourceVersion", "")
-        found = listed
+        version = listed["metadata"].get("resourceVersion", "")
+        items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in listed["items"]]
+        found = {"apiVersion": "v1", "kind": "List", "items": items, "metadata": {"resourceVersion": ""}}
     if form == "name":
         for item in items:
-            output.data(f"{kind.kind.lower()}.{kind.group or 'core'}/{item['metadata']['name']}")
+            output.data(f"{kind.kind.lower()}{kind.group and '.'}{kind.group}/{item['metadata']['name']}")
     else:
         output.document(found, form)
     return str(version)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import typer
 
@@ -38,21 +39,19 @@ def invoke(
 
     Example: ofn invoke hello-python --path '/?name=you' -v
     """
+    verb, where = _method(method, data), _target(path)
+    headers = dict(_header(line) for line in header or [])
     there = target.resolve(context)
     item = there.get(kinds.FUNCTION, name, namespace or there.namespace)
     address = waiting.plain_url(item)
     if not address:
         raise failures.FunctionFailure(_not_callable(name, item))
     body = _body(data)
-    headers = _headers(header or [], body)
+    if body and "content-type" not in {key.lower() for key in headers}:
+        headers["Content-Type"] = "application/json" if body[:1] in (b"{", b"[") else "text/plain"
     started = time.perf_counter()
     status, answered, content = call(
-        address,
-        path,
-        method=method or ("POST" if body else "GET"),
-        body=body,
-        headers=headers,
-        timeout=timeout,
+        address, where, method=verb, body=body, headers=headers, timeout=max(timeout, 0.001)
     )
     took = (time.perf_counter() - started) * 1000
     output.raw(content)
@@ -87,19 +86,23 @@ def _body(data: str | None) -> bytes | None:
     return data.encode()
 
 
-def _headers(lines: list[str], body: bytes | None) -> dict[str, str]:
-    """The headers to send; a body without a type is said to be JSON when it looks like it."""
-    headers = dict(_header(line) for line in lines)
-    if body and "content-type" not in {key.lower() for key in headers}:
-        headers["Content-Type"] = "application/json" if body[:1] in (b"{", b"[") else "text/plain"
-    return headers
-
-
 def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    if not colon:
-        raise failures.Failure(f"-H {line!r} is no header; write it as 'Name: value'")
-    return name.strip(), value.strip()
+    found = re.fullmatch(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*([\t -~\x80-\xff]*)", line)
+    if found is None:
+        raise failures.UsageFailure(f"-H {line!r} is no header; write it as 'Name: value' in Latin-1 letters")
+    return found[1], found[2].strip()
+
+
+def _method(method: str | None, data: str | None) -> str:
+    chosen = method or ("GET" if data is None else "POST")
+    if not re.fullmatch(r"[A-Za-z]+", chosen):
+        raise failures.UsageFailure(f"-X {chosen!r} is no HTTP method")
+    return chosen.upper()
+
+
+def _target(path: str) -> str:
+    """The path as HTTP spells it: what a person may type, such as spaces and umlauts, is percent-encoded."""
+    return quote(path, safe="/?#[]@!$&'()*+,;=:%~").partition("#")[0]
 
 
 def call(
@@ -120,7 +123,9 @@ def call(
         return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
     except TimeoutError as error:
         raise failures.TimeoutFailure(f"no answer from {address} within {timeout:.0f} s") from error
-    except OSError as error:
-        raise failures.NoPlatformFailure(f"{address} does not answer ({error}); see `ofn status`") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise failures.NoPlatformFailure(
+            f"{address} gave no whole answer ({error or type(error).__name__}); see `ofn status`"
+        ) from error
     finally:
         connection.close()

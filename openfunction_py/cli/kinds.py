@@ -55,6 +55,7 @@ CORE = "core.openfunction.io"
 FUNCTION = Kind(CORE, "v1beta2", "functions", "Function", ("fn",))
 BUILDER = Kind(CORE, "v1beta2", "builders", "Builder", ("fb",))
 SERVING = Kind(CORE, "v1beta2", "servings", "Serving")
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace", ("ns",), namespaced=False)
 POD = Kind("", "v1", "pods", "Pod", ("po",))
 KNOWN = (
     FUNCTION,
@@ -66,7 +67,7 @@ KNOWN = (
     Kind("", "v1", "configmaps", "ConfigMap", ("cm",)),
     Kind("", "v1", "secrets", "Secret"),
     Kind("", "v1", "services", "Service", ("svc",)),
-    Kind("", "v1", "namespaces", "Namespace", ("ns",), namespaced=False),
+    NAMESPACE,
     Kind("apps", "v1", "deployments", "Deployment", ("deploy",)),
     Kind("serving.knative.dev", "v1", "revisions", "Revision", ("rev",)),
     Kind("serving.knative.dev", "v1", "routes", "Route", ("rt",)),
@@ -81,7 +82,9 @@ def find(word: str, door: oneshot.OneShot) -> Kind:
     """
     found = lookup(word, door)
     if found is None:
-        raise failures.Failure(f"the server has no kind called {word!r}; `ofn get functions` is the usual one")
+        raise failures.Failure(
+            f"the server has no kind called {word!r}; `ofn get functions` is the usual one"
+        )
     return found
 
 
@@ -89,6 +92,12 @@ def lookup(word: str, door: oneshot.OneShot) -> Kind | None:
     """The kind a word means; None when the server has no such kind."""
     known = next((kind for kind in KNOWN if kind.is_called(word)), None)
     return known or next((kind for kind in discover(door) if kind.is_called(word)), None)
+
+
+def split(word: str, door: oneshot.OneShot) -> tuple[Kind, str]:
+    """The kind and name of KIND/NAME, as `ofn get -o name` prints them; a Function when there is no kind."""
+    kind, slash, name = word.partition("/")
+    return (find(kind, door), name) if slash else (FUNCTION, word)
 
 
 def of_document(api_version: str, kind: str, door: oneshot.OneShot) -> Kind | None:

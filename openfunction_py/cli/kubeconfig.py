@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from openfunction_py.cli import failures
 from openfunction_py.lib import home as homes
 
 NAME = "openfunction"
@@ -20,13 +22,18 @@ def user_path() -> Path:
 
 
 def add_context(home: homes.Home) -> None:
-    """Put cluster, user and context of this home into the user's kubeconfig."""
+    """Put cluster, user and context of this home into the user's kubeconfig.
+
+    Raises:
+        Failure: the file cannot be read or written, or is none.
+    """
     ours = yaml.safe_load(home.kubeconfig.read_text())
     path = user_path()
     theirs = _read(path)
     for section in ("clusters", "users", "contexts"):
-        kept = [entry for entry in theirs.get(section) or [] if entry["name"] != NAME]
-        theirs[section] = kept + [entry for entry in ours[section] if entry["name"] == NAME]
+        theirs[section] = _others(theirs, section) + [
+            entry for entry in ours[section] if entry["name"] == NAME
+        ]
     _write(path, theirs)
 
 
@@ -37,8 +44,12 @@ def remove_context(home: homes.Home) -> None:
     if not _is_of(theirs, home):
         return
     for section in ("clusters", "users", "contexts"):
-        theirs[section] = [entry for entry in theirs.get(section) or [] if entry["name"] != NAME]
+        theirs[section] = _others(theirs, section)
     _write(path, theirs)
+
+
+def _others(config: dict[str, Any], section: str) -> list[dict[str, Any]]:
+    return [entry for entry in config.get(section) or [] if entry.get("name") != NAME]
 
 
 def _is_of(config: dict[str, Any], home: homes.Home) -> bool:
@@ -54,12 +65,28 @@ def _read(path: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         loaded = None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise failures.Failure(f"the kubeconfig {path} cannot be read: {error}") from error
+    if loaded is not None and not _is_kubeconfig(loaded):
+        raise failures.Failure(f"{path} is no kubeconfig; set KUBECONFIG to one, or to a new file")
     return loaded or {"apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": ""}
 
 
+def _is_kubeconfig(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(value.get(section) or [], list)
+        and all(isinstance(e, dict) for e in value.get(section) or [])
+        for section in ("clusters", "users", "contexts")
+    )
+
+
 def _write(path: Path, value: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.ofn-part")
-    part.touch(mode=0o600)
-    part.write_text(yaml.safe_dump(value, sort_keys=False))
-    part.replace(path)
+    """Write the file, whole or not at all; where it is a link, what it points to."""
+    place = path.resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=place.parent, prefix=".ofn-", delete=False) as part:
+            yaml.safe_dump(value, part, sort_keys=False)
+        Path(part.name).replace(place)
+    except OSError as error:
+        raise failures.Failure(f"the kubeconfig {path} cannot be written: {error.strerror}") from error

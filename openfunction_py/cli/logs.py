@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +11,14 @@ import typer
 from openfunction_py.cli import failures, kinds, options, output, target
 from openfunction_py.lib import home as homes
 
+BUILD = "buildrun.shipwright.io/name"
+
 
 def logs(
     name: Annotated[str, typer.Argument(help="Name of the Function.")],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing.")] = False,
     build: Annotated[bool, typer.Option("--build", help="The output of its latest build.")] = False,
-    tail: Annotated[int | None, typer.Option("--tail", help="Only the last lines.")] = None,
+    tail: Annotated[int | None, typer.Option("--tail", min=0, help="Only the last lines.")] = None,
     namespace: options.Namespace = None,
     context: options.Context = None,
 ) -> None:
@@ -26,36 +29,52 @@ def logs(
     there = target.resolve(context)
     scope = namespace or there.namespace
     item = there.get(kinds.FUNCTION, name, scope)
-    labels = f"openfunction.io/builder={_builder(item)}" if build else f"openfunction.io/function={name}"
-    pods = [pod for pod in there.items(kinds.POD, scope, labels=labels) if _is_build(pod) == build]
-    if pods:
-        newest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
-        _of_pod(there, newest, scope, follow=follow, tail=tail)
+    builder = _builder(item)
+    if build and not builder:
+        raise failures.NotFoundFailure(f"{name} has no build: {_no_build(item)}")
+    labels = (
+        f"openfunction.io/builder={builder},{BUILD}" if build else f"openfunction.io/function={name},!{BUILD}"
+    )
+    pods = there.items(kinds.POD, scope, labels=labels)
+    silent = not pods and not (
+        there.home and _of_stopped(there.home, scope, name, builder if build else "", tail)
+    )
+    if follow:
+        if not pods:
+            output.talk(f"{name} has no {'build' if build else 'instance'} now; waiting for one, Ctrl-C ends")
+        asyncio.run(_follow(there, scope, labels, tail))
         return
-    if there.home is not None and _of_stopped(there.home, scope, name, _builder(item) if build else "", tail):
-        return
-    what = "build" if build else "instance"
-    raise failures.NotFoundFailure(f"{name} has no {what} whose log is kept; see `ofn describe {name}`")
+    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"])):
+        if len(pods) > 1:
+            output.talk(f"==> {pod['metadata']['name']}")
+        _of_pod(there, pod, scope, tail)
+    if silent:
+        output.talk(
+            f"nothing is kept: {name} has no {'build' if build else 'instance'} now that wrote anything"
+        )
 
 
-def _is_build(pod: dict[str, Any]) -> bool:
-    return "buildrun.shipwright.io/name" in (pod["metadata"].get("labels") or {})
+def _no_build(item: dict[str, Any]) -> str:
+    return "it was not looked at yet" if (item.get("spec") or {}).get("build") else "its image is given"
+
+
+async def _follow(there: target.Target, scope: str, labels: str, tail: int | None) -> None:
+    from openfunction_py.cli import following  # noqa: PLC0415 - the only command that needs the large client
+
+    await following.follow(there.endpoint, scope, labels=labels, tail=tail, write=output.raw)
 
 
 def _builder(item: dict[str, Any]) -> str:
     return str(((item.get("status") or {}).get("build") or {}).get("resourceRef", ""))
 
 
-def _of_pod(there: target.Target, pod: dict[str, Any], scope: str, *, follow: bool, tail: int | None) -> None:
+def _of_pod(there: target.Target, pod: dict[str, Any], scope: str, tail: int | None) -> None:
     params = {"container": pod["spec"]["containers"][0]["name"]}
-    if follow:
-        params["follow"] = "true"
     if tail is not None:
         params["tailLines"] = str(tail)
-    for line in there.door.stream(
-        "GET", f"{kinds.POD.path(scope)}/{pod['metadata']['name']}/log", params=params
-    ):
-        output.raw(line if line.endswith(b"\n") else line + b"\n")
+    place = kinds.POD.place(scope, pod["metadata"]["name"])
+    for line in there.door.stream("GET", f"{place}/log", params=params):
+        output.raw(line + b"\n")
 
 
 def _of_stopped(home: homes.Home, scope: str, name: str, builder: str, tail: int | None) -> bool:

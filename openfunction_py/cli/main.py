@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-def build(names: list[str]) -> typer.Typer:
+def build(names: list[str]) -> click.Command:
     """The application with the given commands."""
     app = typer.Typer(
         name="ofn",
@@ -51,7 +51,12 @@ def build(names: list[str]) -> typer.Typer:
         )
         settings = {"allow_extra_args": False}
         app.command(name, context_settings=settings)(command)
-    return app
+    found = typer.main.get_command(app)
+    for each in (found, *getattr(found, "commands", {}).values()):
+        for parameter in each.params:
+            if isinstance(parameter, click.Option):
+                parameter.show_envvar = False  # none has a variable, and click would name the one called None
+    return found
 
 
 def _root(context: options.Context = None) -> None:
@@ -71,7 +76,8 @@ def main() -> None:
         sys.exit(usage.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the root: whatever happens becomes a sentence and an exit code
+    except Exception as error:
+        # the root: whatever happens becomes a sentence and an exit code
         if os.environ.get("OFN_DEBUG"):
             raise
         failure = failures.of(error)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from openfunction_py.cli import failures, kubeconfig, output
-from openfunction_py.embedded import platform
+from openfunction_py.embedded import platform, settings
 from openfunction_py.lib import home as homes
 
 
@@ -42,7 +42,7 @@ def up(
             raise
     except platform.PlatformError as error:
         raise failures.Failure(str(error)) from error
-    kubeconfig.add_context(home)
+    _add_context(home)
     output.talk(
         f"the platform is ready after {time.monotonic() - started:.1f} s: "
         f"functions at http://{chosen.host}:{chosen.gateway_port}, API at https://{chosen.host}:{chosen.api_port}"
@@ -54,6 +54,14 @@ def up(
         signal.signal(number, lambda *_: process.terminate())
     output.talk("press Ctrl-C to end it")
     raise typer.Exit(process.wait())
+
+
+def _add_context(home: homes.Home) -> None:
+    """A platform that runs is not ended because a file of the user's is in the way."""
+    try:
+        kubeconfig.add_context(home)
+    except failures.Failure as failure:
+        output.talk(f"warning: {failure}; kubectl needs --kubeconfig {home.kubeconfig}")
 
 
 def down(
@@ -68,12 +76,23 @@ def down(
     home = homes.Home.default(os.environ)
     if not home.root.exists():
         raise failures.NoPlatformFailure(f"there is no platform at {home.root}")
-    ended = platform.stop(home)
-    output.talk("the platform ended" if ended else f"no platform was running from {home.root}")
-    if purge:
+    try:
+        ended = platform.stop(home)
+        output.talk("the platform ended" if ended else f"no platform was running from {home.root}")
+        if purge:
+            _purge(home)
+    except platform.PlatformError as error:
+        raise failures.Failure(str(error)) from error
+
+
+def _purge(home: homes.Home) -> None:
+    platform.check_ours(home)
+    try:
         kubeconfig.remove_context(home)
-        platform.purge(home)
-        output.talk(f"removed {home.root}")
+    except failures.Failure as failure:
+        output.talk(f"warning: {failure}; its context {kubeconfig.NAME} stays")
+    platform.purge(home)
+    output.talk(f"removed {home.root}")
 
 
 def status() -> None:
@@ -82,11 +101,16 @@ def status() -> None:
     Example: ofn status
     """
     home = homes.Home.default(os.environ)
-    found = platform.status(home)
+    try:
+        found = platform.status(home)
+    except settings.SettingsError as error:
+        raise failures.Failure(str(error)) from error
     if not found.running:
         raise failures.NoPlatformFailure(f"no platform runs from {home.root}: start one with `ofn up -d`")
     rows: list[tuple[object, ...]] = []
-    if found.pid:
+    if not found.pid:
+        output.talk("the supervisor is dead, so nothing is started again: `ofn up -d` starts all of it anew")
+    else:
         rows.append(("supervisor", found.pid, 1, memory(found.pid), ""))
     for row in found.processes:
         rows.append((row["role"], row["pid"] or "-", row["starts"], memory(row["pid"]), row["lastExit"]))

@@ -70,9 +70,10 @@ def _settled(name: str, item: dict[str, Any]) -> bool:
     if condition.get("status") == "True":
         return True
     if condition.get("status") == "False" and condition.get("reason") in SETTLED_FAILURES:
+        built = ((item.get("status") or {}).get("build") or {}).get("state") != "Failed"
         raise failures.FunctionFailure(
-            f"{name} failed: {condition['reason']}: {condition.get('message', '')}\n"
-            f"the whole output: ofn logs {name} --build, or ofn logs {name}"
+            f"{name} failed: {condition['reason']}: {condition.get('message', '').rstrip()}\n"
+            f"the whole output: ofn logs {name}{'' if built else ' --build'}"
         )
     return False
 

@@ -51,11 +51,12 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
     Raises:
         PlatformError: running already, folder not writable, port taken, disk full.
     """
-    if pidfiles.recall(supervisor.pid_file(home, "supervisor")) is not None:
-        raise PlatformError(
-            f"a platform already runs from {home.root}; `ofn status` shows it, `ofn down` ends it"
-        )
     try:
+        if pidfiles.recall(supervisor.pid_file(home, "supervisor")) is not None:
+            raise PlatformError(
+                f"a platform already runs from {home.root}; `ofn status` shows it, `ofn down` ends it"
+            )
+        check_ours(home)
         home.ensure()
         _check_space(home)
         _end_roles(home)
@@ -228,7 +229,63 @@ def _of_home(pid: int, home: homes.Home) -> processes.Identity | None:
     return processes.identify(pid) if mark in environment else None
 
 
+def check_ours(home: homes.Home) -> None:
+    """Keep platforms away from folders with other things in them, which a purge would remove.
+
+    Raises:
+        PlatformError: the data folder is no folder of a platform, and not empty.
+    """
+    made = (
+        home.pki,
+        home.tokens,
+        home.images,
+        home.cache,
+        home.logs,
+        home.node,
+        home.run,
+        home.lock,
+        home.kubeconfig,
+    )
+    first = {path.name for path in made}  # what a start that failed early leaves
+    try:
+        others = sorted(
+            path.name
+            for path in home.root.iterdir()
+            if path.name not in first and not path.name.startswith(home.store.name)
+        )
+        if others and not _has_settings(home):
+            raise PlatformError(
+                f"{home.root} is no data folder of a platform: it holds {others[0]}; "
+                "set OFN_HOME to a folder of its own"
+            )
+    except settings.SettingsError as error:
+        raise PlatformError(str(error)) from error
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # what cannot be listed is refused by whoever uses it
+
+
+def _has_settings(home: homes.Home) -> bool:
+    settings.load(home.config)
+    return home.config.exists()
+
+
 def purge(home: homes.Home) -> None:
-    """Remove the data folder and the folder of sockets."""
+    """Remove the data folder and the folder of sockets.
+
+    Raises:
+        PlatformError: something of it cannot be removed.
+    """
     for folder in {home.root, home.run}:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            _remove(folder.resolve())
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        if folder.is_dir() and not any(folder.iterdir()):
+            return  # a mount point: it is empty, and stays
+        raise PlatformError(
+            f"{error.filename or folder} cannot be removed: {error.strerror or error}"
+        ) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 SCHEMA = 1
@@ -41,11 +41,16 @@ def load(path: Path) -> Settings:
         return Settings()
     except ValueError as error:
         raise SettingsError(f"{path} is damaged ({error}); remove it, the ports are chosen anew") from error
-    if values.get("schema") != SCHEMA:
+    if not isinstance(values, dict) or "schema" not in values:
+        raise SettingsError(f"{path} holds no settings of a platform; set OFN_HOME to a folder of its own")
+    if values["schema"] != SCHEMA:
         raise SettingsError(
-            f"{path} has schema {values.get('schema')}, this version knows {SCHEMA}; use the version that wrote it"
+            f"{path} has schema {values['schema']}, this version knows {SCHEMA}; use the version that wrote it"
         )
-    return Settings(**values)
+    known = {field.name: values[field.name] for field in fields(Settings) if field.name in values}
+    if any(type(value) is not type(getattr(Settings(), name)) for name, value in known.items()):
+        raise SettingsError(f"{path} is damaged; remove it, the ports are chosen anew")
+    return Settings(**known)
 
 
 def save(path: Path, settings: Settings) -> None:
