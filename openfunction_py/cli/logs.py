@@ -78,9 +78,9 @@ def _of_pod(there: target.Target, pod: dict[str, Any], scope: str, tail: int | N
 
 
 def _of_stopped(home: homes.Home, scope: str, name: str, builder: str, tail: int | None) -> bool:
-    """Logs of pods that are gone lie in the home, in a folder named <namespace>_<pod>_<uid>."""
-    prefix = f"{scope}_{builder or f'{name}-ksvc-'}"
-    files = [file for file in home.pod_logs.glob(f"{prefix}*/*/*.log") if file.stat().st_size]
+    """Logs of Pods that are gone lie in the home, as <namespace>/<pod>_<uid>/<container>.<run>.log."""
+    pod = f"{builder}-run-pod" if builder else f"{name}-ksvc-*"
+    files = [file for file in (home.pod_logs / scope).glob(f"{pod}_*/*.log") if file.stat().st_size]
     if not files:
         return False
     newest = max(files, key=lambda file: file.stat().st_mtime)

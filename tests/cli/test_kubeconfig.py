@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from openfunction_py.cli import kubeconfig
+from openfunction_py.cli import failures, kubeconfig
 from openfunction_py.lib import home as homes
 
 OURS = {
@@ -65,3 +65,18 @@ def test_the_context_of_another_home_is_left_alone(tmp_path: Path, home: homes.H
     assert [entry["name"] for entry in read(tmp_path)["contexts"]] == ["openfunction"]
     kubeconfig.remove_context(home)
     assert read(tmp_path)["contexts"] == []
+
+
+@pytest.mark.parametrize("text", ["{", "- 1\n", "clusters: 3\n", "contexts: [1]\n"])
+def test_a_file_that_is_no_kubeconfig_is_left_alone(tmp_path: Path, home: homes.Home, text: str) -> None:
+    (tmp_path / "user.yaml").write_text(text)
+    with pytest.raises(failures.Failure, match="kubeconfig"):
+        kubeconfig.add_context(home)
+    assert (tmp_path / "user.yaml").read_text() == text
+
+
+def test_a_linked_kubeconfig_stays_a_link(tmp_path: Path, home: homes.Home) -> None:
+    (tmp_path / "user.yaml").symlink_to(tmp_path / "real.yaml")
+    kubeconfig.add_context(home)
+    assert (tmp_path / "user.yaml").is_symlink()
+    assert (tmp_path / "real.yaml").stat().st_mode & 0o777 == 0o600
