@@ -14,7 +14,7 @@ class Settings:
     max_head: int = 64 * 1024
     max_headers: int = 200
     body_buffer: int = 64 * 1024
-    discard: int = 1024 * 1024
+    discard: int = 64 * 1024 * 1024  # as head_timeout: past it, an answer is lost
     queue_length: int = 10_000
     held_bytes: int = 64 * 1024 * 1024
     hold: float = 60.0

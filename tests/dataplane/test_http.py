@@ -1,6 +1,7 @@
 """HTTP/1.1 to the letter, on raw connections: framing, interim answers, tunnels, limits, back-pressure."""
 
 import asyncio
+import http.client
 import io
 from collections.abc import AsyncIterator
 
@@ -209,6 +210,22 @@ async def test_an_early_answer_is_passed_on_while_the_body_still_comes() -> None
         writer.write(b"67890" + house.get("/again", host="nobody.default.localhost"))
         assert b"404" in await house.read_head(reader)
         writer.close()
+
+
+async def test_a_client_that_sends_a_large_body_to_nothing_still_reads_why_it_is_refused() -> None:
+    async with house.running(house.table()) as here:
+        call = asyncio.to_thread(post_blocking, here.port, bytes(8_000_000))
+        assert await call == 404
+
+
+def post_blocking(port: int, body: bytes) -> int:
+    """The status that a client gets which reads nothing until it has sent everything."""
+    connection = http.client.HTTPConnection(house.LOCAL, port, timeout=20)
+    try:
+        connection.request("POST", "/", body=body, headers={"Host": "nobody.default.localhost"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 async def test_an_answer_cut_in_the_middle_is_cut_for_the_client_too() -> None:

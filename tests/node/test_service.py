@@ -117,16 +117,16 @@ async def test_a_template_stays_at_zero_and_goes_with_its_deployment(running: Ho
     await eventually(running.door.templates, lambda templates: not templates)
 
 
-async def test_a_deployment_that_goes_while_its_template_imports_leaves_nothing(running: House) -> None:
-    image = running.picture("import time\ntime.sleep(1)\n" + HELLO)
-    await running.client.create(deployment(image, "r"))
-    [record] = await eventually(lambda: files_of(running.home.templates, "*.json"))
-    pid = json.loads(record.read_text())["identity"]["pid"]
-    await running.client.delete(apps.Deployment, "r", namespace="default")
-    await until(lambda: processes.identify(pid) is None)
-    await until(lambda: not list(running.home.templates.iterdir()))
-    assert await running.door.templates() == []
-    assert await files_of(running.home.run / templates.FOLDER, "*") == []
+async def test_a_deployment_that_goes_while_its_template_imports_leaves_nothing(home: House) -> None:
+    await home.client.create(deployment(home.picture("import time\ntime.sleep(3)\n" + HELLO), "r"))
+    async with home.node():
+        [record] = await eventually(lambda: files_of(home.home.templates, "*.json"))
+        pid = json.loads(record.read_text())["identity"]["pid"]
+        await home.client.delete(apps.Deployment, "r", namespace="default")
+        await until(lambda: processes.identify(pid) is None)
+        await eventually(lambda: files_of(home.home.templates, "*"), lambda found: not found)
+        assert await home.door.templates() == []
+        assert await files_of(home.home.run / templates.FOLDER, "*") == []
 
 
 async def test_a_template_that_a_pod_starts_without_a_deployment_goes_with_the_pod(running: House) -> None:
@@ -136,7 +136,7 @@ async def test_a_template_that_a_pod_starts_without_a_deployment_goes_with_the_p
     await running.client.delete(core.Pod, "a", namespace="default")
     await running.until_gone("a")
     await eventually(running.door.templates, lambda found: not found)
-    await until(lambda: not list(running.home.templates.iterdir()))
+    await eventually(lambda: files_of(running.home.templates, "*"), lambda found: not found)
 
 
 async def files_of(folder: Path, pattern: str) -> list[Path]:
