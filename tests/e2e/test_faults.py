@@ -105,7 +105,7 @@ def test_a_killed_process_comes_back_with_everything(faulty: platform.Platform, 
             lambda: len(traffic.acknowledged) > before + 20, seconds=30, what="writes after the kill"
         )
     stored = set(faulty.ofn("get", "configmaps", "-o", "name").split())
-    lost = [one for one in traffic.acknowledged if f"configmap.core/{one}" not in stored]
+    lost = [one for one in traffic.acknowledged if f"configmap/{one}" not in stored]
     assert not lost, f"{len(lost)} of {len(traffic.acknowledged)} acknowledged objects are lost: {lost[:5]}"
     faulty.apply(platform.inline(name, CODE))
     assert answers(faulty.address(name))
