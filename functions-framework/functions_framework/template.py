@@ -95,7 +95,8 @@ class Template:
         while not self._quit:
             self._turn(self._poll.poll(_LOOK_EVERY_MS))
             self._reap()
-            if _identity(self._path) != self._identity:
+            found = _identity(self._path)
+            if found is None or found != self._identity:  # it may have gone before we first looked
                 return
         self._path.unlink(missing_ok=True)
 

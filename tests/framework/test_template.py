@@ -88,6 +88,8 @@ class Template:
     def fork(self, dial: Dial, spec: control.ForkSpec) -> int:
         dial.send(control.fork(spec.instance, spec))
         answer = dial.receive()
+        while answer["type"] == "exited":  # of an earlier fork, told when it was reaped
+            answer = dial.receive()
         assert answer["type"] == "forked", answer
         assert answer["id"] == spec.instance
         self.pids.append(answer["pid"])
