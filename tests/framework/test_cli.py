@@ -76,6 +76,8 @@ async def _refused(port: int) -> bool:
         client = await http.Client.open(port)
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # the listener closed while it had this connection in its queue
+        return False
     client.close()
     return False
 
