@@ -58,12 +58,6 @@ class Image:
         """True when it runs our functions framework."""
         return FRAMEWORK in self.labels
 
-    @property
-    def layer_paths(self) -> list[Path]:
-        """Every folder outside the image's root that its symbolic links lead to."""
-        found = {link.resolve() for link in self.root.rglob("*") if link.is_symlink()}
-        return sorted(found)
-
     def process(self, name: str = "web") -> Process:
         """The process of a type.
 

@@ -194,7 +194,7 @@ def stop(home: homes.Home) -> int:
 def _end_roles(home: homes.Home) -> int:
     """End what a supervisor that was killed left running: it holds the ports and the store."""
     ended = 0
-    for role in ("gateway", "node", "control"):
+    for role in reversed(supervisor.ROLES):
         left = pidfiles.recall(supervisor.pid_file(home, role))
         if left is not None:
             pidfiles.end(left, grace=supervisor.GRACE[role])

@@ -21,7 +21,7 @@ from openfunction_py.lib import home as homes
 from openfunction_py.lib import log
 from openfunction_py.node import processes
 
-ROLES = ("control", "node", "gateway")
+ROLES = ("control", "node", "gateway")  # in the order of their start; they end the other way round
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
 GRACE = {"gateway": 15.0, "node": 40.0, "control": 10.0}
@@ -76,7 +76,7 @@ async def run(home: homes.Home) -> None:
         async with asyncio.TaskGroup() as group:
             keepers = {role: group.create_task(_keep(home, child, stop)) for role, child in children.items()}
             await stop.wait()
-            for role in ("gateway", "node", "control"):
+            for role in reversed(ROLES):
                 await _stop(children[role], keepers[role])
     finally:
         server.close()

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from openfunction_builder import images, launch, lifecycle, request, result
+from tests import require
 
 HELLO = "def hello(request):\n    return 'hello'\n"
 NO_NETWORK = ("unshare", "--net", "--map-root-user")
@@ -25,19 +24,19 @@ PACKAGES = {"skopeo": "skopeo", "git": "git", "unshare": "util-linux", "mount": 
 
 def need(program: str) -> str:
     """The path of a program; a test that lacks one is skipped, or fails where everything is required."""
-    if found := shutil.which(program):
-        return found
-    sentence = f"{program} is missing; install it with: apt-get install {PACKAGES.get(program, program)}"
-    if os.environ.get("OFN_TEST_REQUIRE") == "all":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
+    found = shutil.which(program)
+    if found is None:
+        require.missing(
+            f"{program} is missing; install it with: apt-get install {PACKAGES.get(program, program)}"
+        )
+    return found
 
 
 def need_to_work(*command: str) -> None:
     """A test that this machine does not let run is skipped."""
     need(command[0])
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
-        pytest.skip(f"this machine does not allow `{' '.join(command)}`")
+        require.missing(f"this machine does not allow `{' '.join(command)}`; run the suite as root on Linux")
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from openfunction_py.cli import main
+from tests import require
 
 
 class Shell:
@@ -109,7 +110,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], check=False)
     if mounted.returncode:
-        pytest.skip("a small file system cannot be mounted without root")
+        require.missing("a small file system cannot be mounted; run the suite as root on Linux")
     try:
         yield folder
     finally:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 
 import pytest
 
+from tests import require
 from tests.e2e import platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -16,9 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 @pytest.fixture(autouse=True)
 def _kubectl() -> None:
     if platform.kubectl() is None:
-        if os.environ.get("OFN_TEST_REQUIRE") == "all":
-            pytest.fail("kubectl is not installed")
-        pytest.skip("kubectl is not installed; your system's package manager has it")
+        require.missing("kubectl is not installed; your system's package manager has it")
 
 
 def ok(done: subprocess.CompletedProcess[str]) -> str:

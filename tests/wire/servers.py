@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from openfunction_py.api import crds, scheme
 from openfunction_py.api.scheme import Resource
 from openfunction_py.kube import config
 from openfunction_py.kube.endpoint import Endpoint
 from openfunction_py.kube.oneshot import OneShot
+from tests import require
 from tools.kubernetes import server as real
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -62,10 +62,7 @@ def require_real() -> None:
     """Skip, or fail where the suite must be whole, when the real server is not built."""
     absent = real.missing()
     if absent:
-        sentence = f"{' and '.join(absent)} are not built; run `make wire`"
-        if os.environ.get("OFN_TEST_REQUIRE") == "all":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
+        require.missing(f"{' and '.join(absent)} are not built; run `make wire`")
 
 
 def install_definitions(endpoint: Endpoint) -> None:
