@@ -90,12 +90,15 @@ class Watch:
                 self._first = False
 
     async def _follow(self, watcher: hub.Watcher, send: Send) -> None:
+        """Send what was missed, then a bookmark, so that a client knows that it is up to date; then what happens."""
         end = self._clock.monotonic() + self._seconds
+        caught_up = False
         while not watcher.ended and (left := end - self._clock.monotonic()) > 0:
-            events = await watcher.next(min(left, BOOKMARK_SECONDS))
+            events = await watcher.next(min(left, BOOKMARK_SECONDS) if caught_up else 0)
             lines = b"".join(line for event in events if (line := self._line(event)))
-            if not events and self._bookmarks and not watcher.ended:
-                lines = self._form.bookmark(self._store.revision, annotations={})
+            if self._bookmarks and not (events and caught_up) and not watcher.ended:
+                lines += self._form.bookmark(self._store.revision, annotations={})
+            caught_up = True
             if lines:
                 await send(_chunk(lines))
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -56,6 +56,20 @@ class Manager:
         self._informers: dict[type[Object], _Informer] = {}
         self._waiting: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._group: asyncio.TaskGroup | None = None
+        self._on_current: list[Callable[[], None]] = []
+
+    @property
+    def current(self) -> bool:
+        """True while every cache is known to lack nothing; False from a broken connection to its repair."""
+        return all(informer.reflector.current for informer in self._informers.values())
+
+    def on_current(self, listener: Callable[[], None]) -> None:
+        """Call whenever `current` may have changed."""
+        self._on_current.append(listener)
+
+    def _tell_current(self) -> None:
+        for listener in self._on_current:
+            listener()
 
     def lister(self, model: type[T]) -> Lister[T]:
         """The cache of a kind; one informer feeds all who ask."""
@@ -102,6 +116,7 @@ class Manager:
             cache: Cache[T] = self._make_cache()
             informer = _Informer(cache, Reflector(self.client, model, cache))
             self._informers[model] = informer
+            informer.reflector.on_current = self._tell_current
             self._start(f"reflector {model.__name__}", informer.reflector.run)
         return self._informers[model].cache
 

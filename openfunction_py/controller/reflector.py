@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, NoReturn, Protocol, TypeVar
@@ -80,6 +80,9 @@ class Reflector(Generic[T]):
     ) -> None:
         """Start with nothing known."""
         self.state: Empty | InitPage[T] | InitListed | Watching = Empty()
+        # a list or a bookmark proves that the sink lacks nothing; a connection that broke takes the proof away
+        self.current = False
+        self.on_current: Callable[[], None] = lambda: None
         self._client = client
         self._model = model
         self._sink = sink
@@ -116,6 +119,7 @@ class Reflector(Generic[T]):
         self._sink.replace(items)
         self._listed = True
         self.state = InitListed(page.resource_version)
+        self._set_current(value=True)
 
     async def _watch(self, version: str) -> None:
         loop = asyncio.get_running_loop()
@@ -141,8 +145,15 @@ class Reflector(Generic[T]):
             self._sink.put(event.object)
         elif event.type == "DELETED":
             self._sink.drop(event.object)
+        else:
+            self._set_current(value=True)
         self._failures = 0
         self.state = Watching(event.resource_version)
+
+    def _set_current(self, *, value: bool) -> None:
+        if self.current != value:
+            self.current = value
+            self.on_current()
 
     async def _recover(self, error: errors.ApiError) -> None:
         if _history_is_lost(error) and not isinstance(self.state, Empty):
@@ -156,6 +167,9 @@ class Reflector(Generic[T]):
         if isinstance(error, errors.NotFound) and not self._listed:
             # a kind that is not installed has no objects; others must not wait for it
             self._sink.replace(())
+            self._set_current(value=True)
+        if isinstance(error, errors.Unreachable):
+            self._set_current(value=False)
         self._failures += 1
         rule = UNREACHABLE if isinstance(error, errors.Unreachable) else REFUSED
         delay = rule.delay(self._failures, random=random.random)

@@ -350,7 +350,8 @@ class Exchange:
         retry = self.hub.settings.retry_after
         if self.throttler is None:
             message = (
-                "The gateway knows no functions yet: the control plane does not answer. See `ofn status`."
+                "The gateway knows no function at this address, and the control plane does not answer, so there may be "
+                "one. See `ofn status`."
             )
             return Answer(503, "NoRouteTable", message, retry)
         hint = self.throttler.revision.trouble or "See `ofn describe` and `ofn logs`."

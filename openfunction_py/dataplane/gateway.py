@@ -47,10 +47,13 @@ class Gateway:
 
     # the route table
 
-    def update(self, table: RouteTable) -> None:
-        """Serve a new route table; requests that wait for a Revision without traffic find another."""
+    def update(self, table: RouteTable, *, current: bool = True) -> None:
+        """Serve a new route table; requests that wait for a Revision without traffic find another.
+
+        A table that is not `current` may lack a function; what it does not know waits for the next one.
+        """
         self.table = table
-        self.synced = True
+        self.synced = current
         stranded: list[Waiter] = [exchange for exchange in self.unrouted if not exchange.over]
         self.unrouted.clear()
         for key in self.throttlers.keys() - table.revisions.keys():
@@ -90,7 +93,7 @@ class Gateway:
         if throttler is None:
             name = f"{match.target.namespace}/{match.target.function}"
             message = f"The function {name} has no version that can answer yet. See `ofn describe`."
-            exchange.fail(Answer(503, "NoRevision", message, self.settings.retry_after))
+            self.conclude(exchange, Answer(503, "NoRevision", message, self.settings.retry_after))
             return
         exchange.throttler, exchange.prefix = throttler, match.prefix
         now = self.monotonic()
@@ -127,22 +130,27 @@ class Gateway:
         if path == status.PATH and exchange.client.peer in status.LOOPBACK:
             exchange.reply(status.document(self))
             return
-        if not self.synced:
-            self.wait_for_table(exchange)
-            return
         near = self.table.near(host, path)
         asked = f"{host}{path}"
         hint = f"Did you mean {' or '.join(near)}?" if near else "`ofn get functions` lists what there is."
-        exchange.fail(Answer(404, "NoFunction", f"No function answers at {asked}. {hint}"))
+        self.conclude(exchange, Answer(404, "NoFunction", f"No function answers at {asked}. {hint}"))
+
+    def conclude(self, exchange: Exchange, answer: Answer) -> None:
+        """Say that the table lacks something, unless the table may be behind: then wait for one that is not."""
+        if self.synced:
+            exchange.fail(answer)
+        else:
+            self.wait_for_table(exchange)
 
     def wait_for_table(self, exchange: Exchange) -> None:
-        """Hold what comes before the first route table: nobody knows yet that there is no such function."""
+        """Hold an exchange until the next table, within the bounds of queue and time."""
         if len(self.unrouted) >= self.settings.queue_length:
             self.unrouted = [one for one in self.unrouted if not one.over]
         if len(self.unrouted) >= self.settings.queue_length:
             exchange.refuse_full()
             return
-        exchange.deadline = self.monotonic() + self.settings.hold
+        if exchange.deadline is None:  # one that waits already keeps its deadline
+            exchange.deadline = self.monotonic() + self.settings.hold
         self.unrouted.append(exchange)
 
     # connections to instances

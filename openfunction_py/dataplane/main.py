@@ -35,6 +35,7 @@ class Router:
 
     def __init__(self, manager: Manager, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.manager = manager
         self.gateways = manager.lister(GatewayObject)
         self.routes = manager.lister(Route)
         self.revisions = manager.lister(Revision)
@@ -49,7 +50,7 @@ class Router:
         )
         for problem in problems:
             logger.warning("a Gateway cannot be used", problem=problem)
-        self.gateway.update(table)
+        self.gateway.update(table, current=self.manager.current)
         return Result()
 
 
@@ -61,7 +62,9 @@ def whole_table(obj: Object) -> tuple[Request]:  # noqa: ARG001 # any change ask
 def install(manager: Manager, gateway: Gateway) -> None:
     """Keep a gateway's route table up to date with the API."""
     watches = [Watch(model, whole_table) for model in (GatewayObject, Route, Revision, EndpointSlice)]
-    manager.add("route-table", Router(manager, gateway), watches=watches, workers=1).enqueue(WHOLE_TABLE)
+    controller = manager.add("route-table", Router(manager, gateway), watches=watches, workers=1)
+    controller.enqueue(WHOLE_TABLE)
+    manager.on_current(lambda: controller.enqueue(WHOLE_TABLE))
 
 
 def raise_file_limit() -> None:

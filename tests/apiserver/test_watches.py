@@ -54,6 +54,18 @@ def test_initial_events_end_with_a_bookmark(api: Api) -> None:
     assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
+def test_a_watch_that_resumes_says_when_it_is_up_to_date(api: Api) -> None:
+    made = api.create_map("a")
+    api.create_map("b")
+    version = made["metadata"]["resourceVersion"]
+    with api.watch(api.config_maps(), f"&resourceVersion={version}&allowWatchBookmarks=true") as events:
+        assert take(events, 1) == [("ADDED", "b")]
+        mark = next(events)
+        api.create_map("c")
+        assert take(events, 1) == [("ADDED", "c")]
+    assert mark["type"] == "BOOKMARK"
+
+
 def test_leaving_a_selection_is_a_deletion_and_entering_it_an_addition(api: Api) -> None:
     api.create_map("a", labels={"in": "no"})
     with api.watch(api.config_maps(), "&labelSelector=in%3Dyes") as events:

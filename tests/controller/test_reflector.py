@@ -128,6 +128,24 @@ async def test_a_server_that_dies_and_returns_is_found_again_with_nothing_lost(
         await waiting.until(lambda: names(cache) == ["a", "b"])
 
 
+async def test_a_broken_connection_leaves_the_sink_behind_until_a_bookmark(
+    api: FakeApi, client: Client
+) -> None:
+    async with reflecting(client, Cache[ConfigMap]()) as reflector:
+        assert reflector.current
+        seen: list[bool] = []
+        reflector.on_current = lambda: seen.append(reflector.current)
+        await api.stop()
+        await waiting.until(lambda: not reflector.current)
+        await api.start()
+        await api.put("b")
+        await waiting.until(lambda: isinstance(reflector.state, reflectors.Watching))
+        assert not reflector.current
+        await api.bookmark()
+        await waiting.until(lambda: reflector.current)
+    assert seen == [False, True]
+
+
 @pytest.mark.parametrize("code", [401, 403, 404, 429, 500, 503])
 async def test_a_refusal_is_tried_again(api: FakeApi, client: Client, code: int) -> None:
     for _ in range(3):

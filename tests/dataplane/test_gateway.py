@@ -292,6 +292,35 @@ async def test_what_comes_before_the_first_table_waits_for_it() -> None:
     assert call.result().startswith(b"HTTP/1.1 200")
 
 
+async def test_what_a_table_that_may_be_behind_does_not_know_waits_for_one_that_is_not() -> None:
+    async with (
+        house.instance(house.answering()) as endpoint,
+        house.running() as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        here.gateway.update(house.table(), current=False)
+        call = tasks.create_task(house.raw(here.port, house.get(host="later.default.localhost")))
+        await here.until(lambda: len(here.gateway.unrouted) == 1)
+        here.gateway.update(house.table(endpoint), current=False)
+        assert len(here.gateway.unrouted) == 1
+        here.gateway.update(house.table(endpoint))
+    assert call.result().startswith(b"HTTP/1.1 404")
+
+
+async def test_a_function_whose_version_is_not_known_yet_waits_while_the_table_may_be_behind() -> None:
+    async with (
+        house.instance(house.answering()) as endpoint,
+        house.running() as here,
+        asyncio.TaskGroup() as tasks,
+    ):
+        whole = house.table(endpoint)
+        here.gateway.update(type(whole)(whole.hosts, whole.prefixes, {}, whole.domains), current=False)
+        call = tasks.create_task(house.raw(here.port, house.get()))
+        await here.until(lambda: len(here.gateway.unrouted) == 1)
+        here.gateway.update(whole)
+    assert call.result().startswith(b"HTTP/1.1 200")
+
+
 async def test_without_a_table_the_wait_ends_with_a_sentence() -> None:
     async with house.running(settings=Settings(hold=0.2), synced=False) as here:
         answer = await house.raw(here.port, house.get())

@@ -163,3 +163,23 @@ async def test_with_the_api_and_the_node_away_the_last_table_is_served(tmp_path:
             await asyncio.to_thread(stack.close)
             answers = [await process.get() for _ in range(20)]
     assert len(answers) == 20
+
+
+async def test_what_came_while_the_api_was_away_is_never_called_unknown(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(testing.start(tmp_path))
+        async with (
+            house.instance(house.answering()) as endpoint,
+            running(server) as process,
+            asyncio.TaskGroup() as tasks,
+        ):
+            assert b"x-ofn-reason: NoFunction" in await process.get(status=b"404")
+            await asyncio.to_thread(stack.close)
+            call = tasks.create_task(house.raw(process.port, house.get()))
+            with testing.start(tmp_path) as elsewhere:  # on another port, where the gateway does not see it
+                async with Client(elsewhere.endpoint) as client:
+                    await write_function(client)
+                    await client.create(slice_of(endpoint))
+            assert not call.done()
+            with testing.start(tmp_path, port=server.port):
+                assert (await call).startswith(b"HTTP/1.1 200")
