@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from functions_framework import cli, control, exits, instance, settings
-from functions_framework.loader import Function
+from functions_framework.program import Program
 
 
-def become(function: Function, spec: control.ForkSpec, pools: object | None) -> NoReturn:
+def become(program: Program, spec: control.ForkSpec, pools: object | None) -> NoReturn:
     """Serve the function as this spec says; call it in a fresh fork that holds nothing of its parent's."""
     code = exits.EXIT_CODES["InstanceFailed"]
     try:
@@ -29,7 +29,7 @@ def become(function: Function, spec: control.ForkSpec, pools: object | None) -> 
         _reseed()
         gc.enable()
         instance.serve(
-            function, settings.instance_settings(_environ(spec)), when_quiet=lambda: _raise_pools(pools, spec)
+            program, settings.instance_settings(_environ(spec)), when_quiet=lambda: _raise_pools(pools, spec)
         )
         code = 0
     except exits.StartError as error:

@@ -50,11 +50,12 @@ def _run(options: argparse.Namespace) -> None:
     line_buffered()
     if options.debug:
         os.environ["PYTHONASYNCIODEBUG"] = "1"
-    function = loader.load(function_settings)
+    program = loader.load(function_settings)
     if options.check:
-        print(f"functions_framework: {function.name} is a {function.signature} function", file=sys.stderr)
+        for function in program.functions:
+            print(f"functions_framework: {function.name} is a {function.signature} function", file=sys.stderr)
         return
-    instance.serve(function, instance_settings, listening=lambda port: _greet(instance_settings.host, port))
+    instance.serve(program, instance_settings, listening=lambda port: _greet(instance_settings.host, port))
 
 
 def _greet(host: str, port: int) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from functions_framework import cloudevent, eager, errors, meter, pool, request, response, watchdog
-from functions_framework.loader import Function
+from functions_framework import eager, errors, meter, pool, request, response, watchdog
+from functions_framework.function import Function
+from functions_framework.program import Program
 from functions_framework.response import Answer
 
 _log = logging.getLogger("functions_framework")
 _HERE = str(Path(__file__).parent)
-_OK = response.plain(200, "OK")
 _ERROR = response.plain(500, "Internal Server Error")
 _RETRY = b"retry-after: 1\r\n"
 
@@ -40,7 +40,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        function: Function,
+        program: Program,
         *,
         loop: asyncio.AbstractEventLoop,
         timeout: float,
@@ -48,13 +48,12 @@ class Dispatcher:
         load: meter.Meter,
     ) -> None:
         self._loop = loop
-        self._function = function
+        self._only = program.only
+        self._find = program.router()
         self._timeout = timeout
         self._meter = load
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._begin = self._begin_async if function.is_async else self._begin_sync
-        self._is_event = function.signature == "cloudevent"
         self.pool = pool.Pool(loop, size=threads)
         self.watchdog = watchdog.Watchdog(loop, timeout=timeout, load=load)
 
@@ -63,11 +62,19 @@ class Dispatcher:
         self._meter.enter()
         if not self.watchdog.watching:
             self.watchdog.watch()
+        received = exchange.request
+        function = self._only
         try:
-            received = exchange.request
-            self._begin(exchange, cloudevent.from_request(received) if self._is_event else received)
+            if function is None:
+                function = self._find(received)
+            prepare = function.prepare
+            argument = received if prepare is None else prepare(received)
+            if function.is_async:
+                self._start(exchange, function, _guarded(function.call, argument))
+            else:
+                self._submit(exchange, function, argument)
         except Exception as error:  # noqa: BLE001  # the boundary of a request
-            self._fail(exchange, error)
+            self._fail(exchange, function, error)
 
     async def cancel(self) -> None:
         """Cancel what still runs on the loop and answer it; threads are left to the end of the process."""
@@ -77,10 +84,7 @@ class Dispatcher:
             await asyncio.wait(self._tasks, timeout=1.0)
         self.pool.close()
 
-    def _begin_async(self, exchange: Exchange, argument: object) -> None:
-        self._start(exchange, _guarded(self._function.call, argument))
-
-    def _begin_sync(self, exchange: Exchange, argument: object) -> None:
+    def _submit(self, exchange: Exchange, function: Function, argument: object) -> None:
         if self.pool.exhausted or self.pool.full:
             self._answer(
                 exchange, response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
@@ -88,30 +92,38 @@ class Dispatcher:
             return
         timer: asyncio.TimerHandle
         call = self.pool.submit(
-            self._function.call, argument, lambda done: self._returned(exchange, done, timer)
+            function.call, argument, lambda done: self._returned(exchange, function, done, timer)
         )
-        timer = self._loop.call_later(self._timeout, self._expire_call, exchange, call)
+        timer = self._loop.call_later(self._timeout, self._expire_call, exchange, function, call)
 
-    def _returned(self, exchange: Exchange, call: pool.Call, timer: asyncio.TimerHandle) -> None:
+    def _returned(
+        self, exchange: Exchange, function: Function, call: pool.Call, timer: asyncio.TimerHandle
+    ) -> None:
         timer.cancel()
         if call.error is not None:
-            self._fail(exchange, call.error)
+            self._fail(exchange, function, call.error)
         elif inspect.isawaitable(call.result):
             # A `def` that returns a coroutine, as a wrapping decorator does.
-            self._start(exchange, _awaited(call.result))
+            self._start(exchange, function, _awaited(call.result))
         else:
-            self._finish(exchange, call.result)
+            self._finish(exchange, function, call.result)
 
-    def _start(self, exchange: Exchange, coroutine: Any) -> None:  # Any: a coroutine of any result
+    def _start(self, exchange: Exchange, function: Function, coroutine: Any) -> None:  # Any: of any result
         task = self._starter.start(coroutine)
         if task.done():
-            self._settle(exchange, None, task)
+            self._settle(exchange, function, None, task)
             return
-        timer = self._loop.call_later(self._timeout, self._expire_task, exchange, task)
+        timer = self._loop.call_later(self._timeout, self._expire_task, exchange, function, task)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._settle, exchange, timer))
+        task.add_done_callback(partial(self._settle, exchange, function, timer))
 
-    def _settle(self, exchange: Exchange, timer: asyncio.TimerHandle | None, task: asyncio.Task[Any]) -> None:
+    def _settle(
+        self,
+        exchange: Exchange,
+        function: Function,
+        timer: asyncio.TimerHandle | None,
+        task: asyncio.Task[Any],
+    ) -> None:
         if timer is not None:
             timer.cancel()
             self._tasks.discard(task)
@@ -121,49 +133,42 @@ class Dispatcher:
                     exchange, response.plain(503, "The instance stopped before the function answered.")
                 )
         elif (error := task.exception()) is not None:
-            self._fail(exchange, error)
+            self._fail(exchange, function, error)
         else:
-            self._finish(exchange, task.result())
+            self._finish(exchange, function, task.result())
 
-    def _finish(self, exchange: Exchange, result: object) -> None:
+    def _finish(self, exchange: Exchange, function: Function, result: object) -> None:
         if exchange.answered:
             return
         try:
-            answer = self._render(result)
+            answer = (function.render or response.answer)(result)
         except Exception as error:  # noqa: BLE001  # a result that cannot be sent is the function's error
-            self._fail(exchange, error)
+            self._fail(exchange, function, error)
             return
         self._answer(exchange, answer)
 
-    def _render(self, result: object) -> Answer:
-        if isinstance(result, cloudevent.CloudEvent):
-            return response.answer(result.to_response())
-        if result is None and self._is_event:
-            return _OK
-        return response.answer(result)
-
-    def _fail(self, exchange: Exchange, error: BaseException) -> None:
+    def _fail(self, exchange: Exchange, function: Function | None, error: BaseException) -> None:
         if isinstance(error, errors.HttpError):
-            answer = response.plain(error.status, error.message)
+            answer = response.plain(error.status, error.message, lines=error.lines)
         else:
             answer = self._too_late() if isinstance(error, watchdog.BlockedError) else _ERROR
             _log.error(
-                "The function %s raised", self._function.name,
+                "The function %s raised", "" if function is None else function.name,
                 exc_info=(type(error), error, _users_frames(error.__traceback__)),
             )  # fmt: skip
         if not exchange.answered:
             self._answer(exchange, answer)
 
-    def _expire_task(self, exchange: Exchange, task: asyncio.Task[Any]) -> None:
-        self._timed_out(exchange)
+    def _expire_task(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
+        self._timed_out(exchange, function)
         task.cancel()
 
-    def _expire_call(self, exchange: Exchange, call: pool.Call) -> None:
+    def _expire_call(self, exchange: Exchange, function: Function, call: pool.Call) -> None:
         self.pool.abandon(call)
-        self._timed_out(exchange)
+        self._timed_out(exchange, function)
 
-    def _timed_out(self, exchange: Exchange) -> None:
-        _log.error("The function %s did not answer within %g seconds", self._function.name, self._timeout)
+    def _timed_out(self, exchange: Exchange, function: Function) -> None:
+        _log.error("The function %s did not answer within %g seconds", function.name, self._timeout)
         self._answer(exchange, self._too_late())
 
     def _too_late(self) -> Answer:

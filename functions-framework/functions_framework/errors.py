@@ -5,6 +5,8 @@ It holds no failure to start (exits.py) and formats no answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class FrameworkError(Exception):
     """Root of every error that the framework raises."""
@@ -18,9 +20,27 @@ class HttpError(FrameworkError):
         self.status = status
         self.message = message
 
+    @property
+    def lines(self) -> bytes:
+        """Header lines that belong to this answer, each ended by CRLF."""
+        return b""
+
 
 class BadRequest(HttpError):  # noqa: N818  # the name that Flask's users know
     """The request cannot be understood: 400 with a sentence that says what is wrong or missing."""
 
     def __init__(self, message: str) -> None:
         super().__init__(400, message)
+
+
+class MethodNotAllowed(HttpError):  # noqa: N818  # as above
+    """A function has this path but not this method: 405 with the methods it has."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__(405, f"Use {' or '.join(self.allowed)}.")
+
+    @property
+    def lines(self) -> bytes:
+        """RFC 9110 §15.5.6: the methods that are allowed."""
+        return f"allow: {', '.join(self.allowed)}\r\n".encode()

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from functions_framework import exits, link, server
-from functions_framework.loader import Function
+from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
 
 _log = logging.getLogger("functions_framework")
@@ -28,8 +28,8 @@ _QUIET_AFTER = 0.25
 class Instance:
     """Serves until drained or stopped; implements link.Orders."""
 
-    def __init__(self, function: Function, settings: InstanceSettings) -> None:
-        self._function = function
+    def __init__(self, program: Program, settings: InstanceSettings) -> None:
+        self._program = program
         self._settings = settings
         self._orders: asyncio.Queue[float] = asyncio.Queue()
         self.ending = False
@@ -53,7 +53,7 @@ class Instance:
         """Serve on a bound socket until an order to end has been carried out."""
         port: int = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
-        site = server.Server(self._function, self._settings, loop)
+        site = server.Server(self._program, self._settings, loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain, self._settings.grace)
         await site.start(listener)
@@ -89,7 +89,7 @@ class Instance:
 
 
 def serve(
-    function: Function,
+    program: Program,
     settings: InstanceSettings,
     *,
     listening: Callable[[int], None] | None = None,
@@ -98,7 +98,7 @@ def serve(
     """Bind, build the loop and serve until told to end; raises StartError when the address is taken.
 
     Args:
-        function: what answers.
+        program: what answers.
         settings: address, limits, identity.
         listening: told the port once connections are accepted, which matters when the port was 0.
         when_quiet: called once, soon after the start, at a moment without a request under way.
@@ -107,7 +107,7 @@ def serve(
     loop = new_loop()
     asyncio.set_event_loop(loop)
     loop.run_until_complete(
-        Instance(function, settings).run(listener, listening=listening, when_quiet=when_quiet)
+        Instance(program, settings).run(listener, listening=listening, when_quiet=when_quiet)
     )
     loop.run_until_complete(loop.shutdown_asyncgens())
 

@@ -1,4 +1,4 @@
-"""Imports the user's file once and finds the function in it.
+"""Imports the user's file once and finds the functions in it.
 
 It starts nothing; every failure is a StartError whose sentence says what to do.
 """
@@ -12,39 +12,28 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from functions_framework import exits, registry
-from functions_framework.registry import Signature
+from functions_framework import exits, registry, signatures
+from functions_framework.program import Program
+from functions_framework.registry import Note
 from functions_framework.settings import FunctionSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A user's function: what to call, what it accepts, and whether calling it gives a coroutine."""
-
-    name: str
-    call: Callable[[Any], Any]
-    signature: Signature
-    is_async: bool
-
-
-def load(settings: FunctionSettings) -> Function:
-    """Import the source and return its function.
+def load(settings: FunctionSettings) -> Program:
+    """Import the source and return what it serves.
 
     Raises:
         StartError: SourceNotFound, SyntaxError, DependencyFailed, ImportFailed or FunctionNotFound.
     """
     module = _import(_source(settings.source))
-    name, call = _find(module, settings)
-    return Function(
-        name=name,
-        call=call,
-        signature=registry.declared(call) or settings.signature,
-        is_async=_is_async(call),
+    return Program(
+        tuple(
+            signatures.adapt(name, call, registry.note_of(call) or Note(settings.signature))
+            for name, call in _find(module, settings)
+        )
     )
 
 
@@ -111,18 +100,25 @@ def _where(source: Path, error: Exception) -> str:
     return f"{Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else source.name
 
 
-def _find(module: ModuleType, settings: FunctionSettings) -> tuple[str, Callable[[Any], Any]]:
+def _find(module: ModuleType, settings: FunctionSettings) -> list[tuple[str, Callable[..., Any]]]:
+    """The named function; without a name every decorated one, else the plain one of the default's name."""
+    decorated = {
+        note.name or name: value
+        for name, value in vars(module).items()
+        if callable(value) and (note := registry.note_of(value)) is not None
+    }
+    if decorated and not settings.named:
+        return list(decorated.items())
+    if settings.target in decorated:
+        return [(settings.target, decorated[settings.target])]
     found = getattr(module, settings.target, None)
     if callable(found):
-        return settings.target, found
+        return [(settings.target, found)]
     if found is not None:
         raise exits.StartError(
             "FunctionNotFound",
             f"{settings.target!r} in {settings.source.name} is a {type(found).__name__}; name a function",
         )
-    decorated = {name: value for name, value in vars(module).items() if registry.declared(value)}
-    if not settings.named and len(decorated) == 1:
-        return next(iter(decorated.items()))
     raise exits.StartError("FunctionNotFound", _not_found(module, settings))
 
 
@@ -138,7 +134,3 @@ def _not_found(module: ModuleType, settings: FunctionSettings) -> str:
         f"{settings.source.name} has no function {settings.target!r}; {hint} "
         "Name the function with --target or FUNCTION_TARGET"
     )
-
-
-def _is_async(call: Callable[[Any], Any]) -> bool:
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004  # an object whose __call__ is async

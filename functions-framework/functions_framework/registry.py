@@ -1,31 +1,102 @@
-"""The decorators of a user's module: they note on the function what it accepts.
+"""The decorators of a user's module: they note on the function what it accepts and how it is reached.
 
-They wrap nothing and keep no table; the loader reads the note.
+They wrap nothing and keep no table; the loader reads the notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast, overload
 
-Signature = Literal["http", "cloudevent"]
-SIGNATURES: tuple[Signature, ...] = ("http", "cloudevent")
-_NOTE = "__functions_framework_signature__"
+Signature = Literal["http", "cloudevent", "event", "openfunction", "typed"]
+SIGNATURES: tuple[Signature, ...] = ("http", "cloudevent", "event", "openfunction", "typed")
+_NOTE = "__functions_framework__"
 _Function = TypeVar("_Function", bound=Callable[..., Any])  # Any: a user's function returns what it likes
 
 
-def http(function: _Function) -> _Function:
-    """Declare a function of one `Request`; its result becomes the answer."""
-    setattr(function, _NOTE, "http")
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a decorator says of a function; `path` and `methods` are empty where every one is answered."""
+
+    signature: Signature
+    name: str = ""
+    path: str = ""
+    methods: frozenset[str] = frozenset()
+    inline: bool = False  # a `def` that never blocks runs on the loop, without a thread
+    concurrency: int = 0  # calls at the same time; 0: as many as come
+    options: Mapping[str, Any] = field(default_factory=dict)  # Any: what one signature alone reads
+
+
+@overload
+def http(function: _Function, /) -> _Function: ...
+@overload
+def http(
+    *,
+    path: str = "",
+    methods: Iterable[str] = (),
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> Callable[[_Function], _Function]: ...
+def http(
+    function: _Function | None = None,
+    /,
+    *,
+    path: str = "",
+    methods: Iterable[str] = (),
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> _Function | Callable[[_Function], _Function]:
+    """Declare a function of one `Request`; its result becomes the answer.
+
+    Args:
+        function: what is declared, when no other argument is given.
+        path: the paths it answers, such as `/hello/{name}` or `/item/{id:[0-9]+}`; every path when empty.
+        methods: the methods it answers; every method when empty.
+        name: what it is called, when not by its Python name.
+        inline: a `def` that never blocks; it runs on the loop, without a thread.
+        concurrency: how many calls run at the same time; 0 for as many as come.
+    """
+    note = Note("http", name, path, _methods(methods), inline, concurrency)
+    return _noting(note) if function is None else noted(function, note)
+
+
+@overload
+def cloud_event(function: _Function, /) -> _Function: ...
+@overload
+def cloud_event(
+    *, path: str = "", name: str = "", inline: bool = False, concurrency: int = 0
+) -> Callable[[_Function], _Function]: ...
+def cloud_event(
+    function: _Function | None = None,
+    /,
+    *,
+    path: str = "",
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> _Function | Callable[[_Function], _Function]:
+    """Declare a function of one `CloudEvent`, received over HTTP; the arguments are those of `http`."""
+    note = Note("cloudevent", name, path, frozenset({"POST"}) if path else frozenset(), inline, concurrency)
+    return _noting(note) if function is None else noted(function, note)
+
+
+def noted(function: _Function, note: Note) -> _Function:
+    """Put a note on a function; raises TypeError for an object that takes none."""
+    setattr(function, _NOTE, note)
     return function
 
 
-def cloud_event(function: _Function) -> _Function:
-    """Declare a function of one `CloudEvent`, received over HTTP in binary or structured mode."""
-    setattr(function, _NOTE, "cloudevent")
-    return function
+def note_of(function: object) -> Note | None:
+    """What a decorator noted, or None for a plain function."""
+    return cast("Note | None", getattr(function, _NOTE, None))
 
 
-def declared(function: object) -> Signature | None:
-    """What the decorator noted, or None for a plain function."""
-    return cast("Signature | None", getattr(function, _NOTE, None))
+def _noting(note: Note) -> Callable[[_Function], _Function]:
+    return lambda function: noted(function, note)
+
+
+def _methods(methods: Iterable[str]) -> frozenset[str]:
+    return frozenset(method.upper() for method in ((methods,) if isinstance(methods, str) else methods))

@@ -112,7 +112,7 @@ class Values(Mapping[str, str]):
 class Request:
     """One HTTP request, whole: the body has been received before the function runs."""
 
-    __slots__ = ("_args", "_fields", "_headers", "_json", "body", "full_target", "method", "peer")
+    __slots__ = ("_args", "_fields", "_headers", "_json", "_params", "body", "full_target", "method", "peer")
 
     def __init__(self, method: str, target: bytes, fields: Fields, body: bytes, peer: Any = None) -> None:
         self.method = method
@@ -123,6 +123,7 @@ class Request:
         self._headers: Headers | None = None
         self._args: Values | None = None
         self._json: tuple[Any] | None = None
+        self._params: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.full_path}>"
@@ -163,6 +164,15 @@ class Request:
         if self._headers is None:
             self._headers = Headers(self._fields)
         return self._headers
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        """The variables of the function's path template, decoded."""
+        return self._params or {}
+
+    @path_params.setter
+    def path_params(self, values: Mapping[str, str]) -> None:
+        self._params = values
 
     @property
     def args(self) -> Values:

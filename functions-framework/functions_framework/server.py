@@ -9,7 +9,7 @@ import asyncio
 import socket
 
 from functions_framework import clock, connection, dispatch, exits, meter, response
-from functions_framework.loader import Function
+from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
 
 _BACKLOG = 2048
@@ -40,17 +40,16 @@ def bind(host: str, port: int) -> socket.socket:
 class Server:
     """Implements connection.Site; everything on the loop's thread."""
 
-    def __init__(
-        self, function: Function, settings: InstanceSettings, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, program: Program, settings: InstanceSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.max_body = settings.max_body
         self.max_head = settings.max_head
         self.draining = False
         self.meter = meter.Meter(clock.monotonic)
         self._settings = settings
+        self._endpoints = program.endpoints
         self._dispatcher = dispatch.Dispatcher(
-            function, loop=loop, timeout=settings.timeout, threads=settings.threads, load=self.meter
+            program, loop=loop, timeout=settings.timeout, threads=settings.threads, load=self.meter
         )
         self._connections: set[connection.Connection] = set()
         self._revision = f"x-ofn-revision: {settings.revision}\r\n" if settings.revision else ""
@@ -63,10 +62,13 @@ class Server:
     # connection.Site
 
     def begin(self, exchange: connection.Exchange) -> None:
-        """Answer a probe here; everything else is the function's."""
+        """Answer what is the framework's own here; everything else is the function's."""
         request = exchange.request
-        if request.full_target in _PROBES and request.method in {"GET", "HEAD"}:
-            exchange.send(self._health(request.full_target))
+        target = request.full_target
+        if target in _PROBES and request.method in {"GET", "HEAD"}:
+            exchange.send(self._health(target))
+        elif target in self._endpoints and request.method in {"GET", "HEAD"}:
+            exchange.send(self._endpoints[target](request))
         else:
             self._dispatcher.begin(exchange)
 

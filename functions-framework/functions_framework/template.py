@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from functions_framework import child, cli, control, exits, footprint, instance, loader, peer, settings
-from functions_framework.loader import Function
+from functions_framework.program import Program
 
 _POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LOOK_EVERY_MS = 2000
@@ -31,7 +31,7 @@ _BACKLOG = 64
 class Warm:
     """What a template holds ready: the function, the BLAS pools, and whether all that may be forked."""
 
-    function: Function
+    program: Program
     pools: object | None
     threads: tuple[str, ...]
     unsafe: str
@@ -50,13 +50,13 @@ def warm_up(function_settings: settings.FunctionSettings) -> Warm:
     if util.find_spec("uvloop") is not None:
         import_module("uvloop")
     before = footprint.take()
-    function = loader.load(function_settings)
+    program = loader.load(function_settings)
     pools = _pools()
     after = footprint.take()
     gc.disable()  # until the fork, so that no collection touches pages the forks share
     gc.collect()
     gc.freeze()
-    return Warm(function, pools, after.threads, footprint.why_unsafe(before, after))
+    return Warm(program, pools, after.threads, footprint.why_unsafe(before, after))
 
 
 def _pools() -> object | None:
@@ -160,7 +160,7 @@ class Template:
             return
         if pid == 0:
             self._let_go()
-            child.become(self._warm.function, spec, self._warm.pools)
+            child.become(self._warm.program, spec, self._warm.pools)
         sender.send(control.forked(request_id, pid))
 
     def _let_go(self) -> None:

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from functions_framework import control, registry, server, settings
-from functions_framework.loader import Function
+from functions_framework import control, registry, server, settings, signatures
+from functions_framework.program import Program as Served
 from tests.framework import http
 
 
@@ -48,14 +48,9 @@ StartSite = Callable[..., AbstractAsyncContextManager[Site]]
 
 @asynccontextmanager
 async def _site(call: Callable[[Any], Any], **limits: Any) -> AsyncIterator[Site]:
-    function = Function(
-        name="tested",
-        call=call,
-        signature=registry.declared(call) or "http",
-        is_async=asyncio.iscoroutinefunction(call),
-    )
+    function = signatures.adapt("tested", call, registry.note_of(call) or registry.Note("http"))
     limits.setdefault("settle", 0.02)
-    made = server.Server(function, settings.InstanceSettings(**limits), asyncio.get_running_loop())
+    made = server.Server(Served((function,)), settings.InstanceSettings(**limits), asyncio.get_running_loop())
     listener = server.bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     await made.start(listener)

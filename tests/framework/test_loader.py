@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from functions_framework import exits, loader, settings
+from functions_framework.function import Function
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +24,10 @@ def _clean_imports() -> Iterator[None]:
 
 def load(
     tmp_path: Path, text: str, target: str = "function", *, named: bool = True, name: str = "source.py"
-) -> loader.Function:
+) -> Function:
     (tmp_path / name).write_text(text)
-    return loader.load(settings.FunctionSettings(source=tmp_path / name, target=target, named=named))
+    made = loader.load(settings.FunctionSettings(source=tmp_path / name, target=target, named=named))
+    return made.functions[0]
 
 
 def failure(tmp_path: Path, text: str, target: str = "function") -> exits.StartError:
@@ -67,7 +69,7 @@ def test_a_source_named_like_a_library_shadows_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_means_its_main_py(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("def function(r): ...\n")
-    assert loader.load(settings.FunctionSettings(source=tmp_path)).name == "function"
+    assert loader.load(settings.FunctionSettings(source=tmp_path)).functions[0].name == "function"
 
 
 def test_a_missing_source_says_where_it_looked(tmp_path: Path) -> None:

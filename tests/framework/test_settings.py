@@ -45,4 +45,4 @@ def test_a_value_that_cannot_be_used_names_its_variable(name: str, value: str) -
 
 def test_an_unknown_signature_lists_the_known() -> None:
     with pytest.raises(exits.StartError, match="use one of http, cloudevent"):
-        settings.signature("typed")
+        settings.signature("smtp")
