@@ -21,7 +21,9 @@ from functions_framework.response import Answer
 
 _log = logging.getLogger("functions_framework")
 _HERE = str(Path(__file__).parent)
-_ERROR = response.plain(500, "Internal Server Error")
+_STATUS = b"x-openfunction-status: %s\r\n"
+_CRASH = response.plain(500, "Internal Server Error", lines=_STATUS % b"crash")  # the user's code raised
+_OURS = response.plain(500, "Internal Server Error", lines=_STATUS % b"framework-error")
 _RETRY = b"retry-after: 1\r\n"
 
 
@@ -74,7 +76,7 @@ class Dispatcher:
             else:
                 self._submit(exchange, function, argument)
         except Exception as error:  # noqa: BLE001  # the boundary of a request
-            self._fail(exchange, function, error)
+            self._fail(exchange, function, error, ours=True)
 
     async def cancel(self) -> None:
         """Cancel what still runs on the loop and answer it; threads are left to the end of the process."""
@@ -86,9 +88,8 @@ class Dispatcher:
 
     def _submit(self, exchange: Exchange, function: Function, argument: object) -> None:
         if self.pool.exhausted or self.pool.full:
-            self._answer(
-                exchange, response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
-            )
+            busy = response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
+            self._replace(exchange, function, busy)
             return
         timer: asyncio.TimerHandle
         call = self.pool.submit(
@@ -147,17 +148,25 @@ class Dispatcher:
             return
         self._answer(exchange, answer)
 
-    def _fail(self, exchange: Exchange, function: Function | None, error: BaseException) -> None:
+    def _fail(
+        self, exchange: Exchange, function: Function | None, error: BaseException, *, ours: bool = False
+    ) -> None:
         if isinstance(error, errors.HttpError):
             answer = response.plain(error.status, error.message, lines=error.lines)
         else:
-            answer = self._too_late() if isinstance(error, watchdog.BlockedError) else _ERROR
-            _log.error(
-                "The function %s raised", "" if function is None else function.name,
-                exc_info=(type(error), error, _users_frames(error.__traceback__)),
-            )  # fmt: skip
+            answer = self._failure(function, error, ours=ours)
         if not exchange.answered:
             self._answer(exchange, answer)
+
+    def _failure(self, function: Function | None, error: BaseException, *, ours: bool) -> Answer:
+        """The answer of an error that says nothing to the client; the log says whose it is."""
+        name = "" if function is None else function.name
+        trace = error.__traceback__ if ours else _users_frames(error.__traceback__)
+        said = "The framework failed around the function %s" if ours else "The function %s raised"
+        _log.error(said, name, exc_info=(type(error), error, trace))
+        if isinstance(error, watchdog.BlockedError):
+            return self._too_late()
+        return _OURS if ours else _CRASH
 
     def _expire_task(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
         self._timed_out(exchange, function)
@@ -169,10 +178,16 @@ class Dispatcher:
 
     def _timed_out(self, exchange: Exchange, function: Function) -> None:
         _log.error("The function %s did not answer within %g seconds", function.name, self._timeout)
-        self._answer(exchange, self._too_late())
+        self._replace(exchange, function, self._too_late())
 
     def _too_late(self) -> Answer:
         return response.plain(504, f"The function did not answer within {self._timeout:g} seconds.")
+
+    def _replace(self, exchange: Exchange, function: Function, answer: Answer) -> None:
+        """Answer in the function's place."""
+        if function.replaced is not None:
+            function.replaced(exchange.request, answer[0])
+        self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
         self._meter.leave()

@@ -34,6 +34,8 @@ class Function:
         path: the template of the paths it answers; empty for every path.
         methods: the methods it answers; empty for every method.
         written: the callable as the user wrote it, whose annotations describe it.
+        replaced: told, on the loop, that the framework answered this request with this status in the
+            function's place: 504 too late, 503 not begun, 499 its client went. None: nobody asks.
     """
 
     name: str
@@ -47,3 +49,4 @@ class Function:
     path: str = ""
     methods: frozenset[str] = frozenset()
     written: Callable[..., Any] | None = None
+    replaced: Callable[[Request, int], None] | None = None
