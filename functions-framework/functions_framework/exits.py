@@ -22,6 +22,14 @@ EXIT_CODES: Final[Mapping[str, int]] = {
     "AddressInUse": 85,  # host and port cannot be bound
     "TemplateFailed": 86,  # the template's socket or exits file cannot be used
     "InstanceFailed": 87,  # an instance ended by an error of the framework itself; its log has the traceback
+    "ArityMismatch": 88,  # the function does not take what its signature gives
+    "ImportBlocked": 89,  # importing the source did not end
+    "StartupFailed": 90,  # a start-up hook raised
+    "SidecarUnavailable": 91,  # the Dapr sidecar did not answer in time
+    "InvalidContext": 92,  # FUNC_CONTEXT cannot be read
+    "TwoFrameworks": 93,  # another distribution of a functions framework is installed beside this one
+    "NothingToServe": 94,  # the context has no trigger that could call the function
+    "OptionalMissing": 95,  # a feature needs an extra that is not installed
 }
 
 
