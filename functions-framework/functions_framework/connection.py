@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import httptools
 
-from functions_framework import response
+from functions_framework import presence, response, streaming
 from functions_framework.request import Request
 from functions_framework.response import Answer
 
@@ -52,7 +53,7 @@ class Site(Protocol):
 class Exchange:
     """One request and the way back to its connection; with `refusal` set, an error to be sent in its turn."""
 
-    __slots__ = ("answered", "connection", "is_head", "keep_alive", "old", "refusal", "request")
+    __slots__ = ("answered", "connection", "is_head", "keep_alive", "old", "on_gone", "refusal", "request")
 
     def __init__(self, connection: Connection, request: Request, *, keep_alive: bool, old: bool) -> None:
         self.connection = connection
@@ -62,6 +63,9 @@ class Exchange:
         self.is_head = request.method == "HEAD"
         self.answered = False
         self.refusal = 0
+        self.on_gone: Callable[[], None] | None = (
+            None  # called once when the client leaves before its answer ends
+        )
 
     def send(self, answer: Answer) -> None:
         """Write the answer; the first one counts."""
@@ -69,14 +73,32 @@ class Exchange:
             self.answered = True
             self.connection.reply(self, answer)
 
+    def open(self, status: int, lines: bytes) -> None:
+        """Begin an answer whose body comes in pieces; nothing happens when it has been answered."""
+        if not self.answered:
+            self.answered = True
+            self.connection.begin_stream(self, status, lines)
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a piece, waiting while the client reads slowly; raises ConnectionResetError when it is gone."""
+        await self.connection.write_stream(self, chunk)
+
+    def close(self) -> None:
+        """End a streamed answer: its body is whole."""
+        self.connection.end_stream(self)
+
+    def abort(self) -> None:
+        """Break a streamed answer off, so that the client sees that its body is not whole."""
+        self.connection.break_stream(self)
+
 
 class Connection(asyncio.Protocol):
     """Keeps the order of pipelined requests: one is worked on, the others wait in a queue."""
 
     __slots__ = (
         "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields", "_got_headers",
-        "_has_host", "_head_size", "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_target",
-        "_transport", "in_message", "touched",
+        "_has_host", "_head_size", "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_stream",
+        "_target", "_transport", "in_message", "touched",
     )  # fmt: skip
 
     def __init__(self, site: Site) -> None:
@@ -84,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
+        self._stream: streaming.Stream | None = None
         self._transport: asyncio.Transport | None = None
         self._peer: Any = None
         self._blocked = self._paused = self._pumping = self._refused = self._ended = False
@@ -102,14 +125,19 @@ class Connection(asyncio.Protocol):
         self._site.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        """Forget what waits; what runs finishes, and its answer goes nowhere."""
+        """Forget what waits; what runs is told, and its answer goes nowhere."""
         self._transport = None
         self._queue.clear()
+        self._gone()
         self._site.left(self)
 
     def eof_received(self) -> bool:
         """The client sends no more; stay open while it waits for an answer."""
         self._ended = True
+        if self._stream is not None:
+            return False  # a client that watches a stream and closes has left, not just stopped asking
+        if self._current is not None:
+            presence.watch(self)
         return self._current is not None or bool(self._queue)
 
     def pause_writing(self) -> None:
@@ -119,6 +147,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has read: go on."""
         self._blocked = False
+        if self._stream is not None:
+            self._stream.resume()
         self._pump()
 
     def data_received(self, data: bytes) -> None:
@@ -243,6 +273,9 @@ class Connection(asyncio.Protocol):
         else:
             transport.write(head)  # not writelines, which in some releases of asyncio never pauses us
             transport.write(body)
+        self._go_on(transport, close=close)
+
+    def _go_on(self, transport: asyncio.Transport, *, close: bool) -> None:
         if close:
             self._queue.clear()
             transport.close()
@@ -250,6 +283,51 @@ class Connection(asyncio.Protocol):
             self._pump()
         elif self._continue and self._got_headers and self.in_message:
             self._invite()
+
+    def begin_stream(self, exchange: Exchange, status: int, lines: bytes) -> None:
+        """Write the head of an answer in pieces."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        close = exchange.old or not exchange.keep_alive or self._last_of_all()
+        bodiless = status in response.BODILESS
+        chunked = not (exchange.old or bodiless)
+        self._stream = streaming.Stream(
+            exchange, transport, chunked=chunked, silent=exchange.is_head or bodiless, last=close
+        )
+        transport.write(
+            b"%b%b%b%b%b\r\n"
+            % (
+                response.STATUS_LINES[status], lines, b"transfer-encoding: chunked\r\n" if chunked else b"",
+                self._site.common(), b"connection: close\r\n" if close else b"",
+            )
+        )  # fmt: skip
+
+    async def write_stream(self, exchange: Exchange, chunk: bytes) -> None:
+        """Write a piece of the streamed answer of this exchange."""
+        stream = self._stream
+        if stream is None or stream.exchange is not exchange or stream.transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        stream.put(chunk)
+        if self._blocked:
+            await stream.drained(self._site.loop)
+
+    def end_stream(self, exchange: Exchange) -> None:
+        """End the streamed answer of this exchange and go on with the next request."""
+        stream = self._stream
+        if stream is None or stream.exchange is not exchange:
+            return
+        self._stream = self._current = None
+        stream.finish()
+        self._go_on(stream.transport, close=stream.last or self._last_of_all())
+
+    def break_stream(self, exchange: Exchange) -> None:
+        """Cut the connection in the middle of the streamed answer of this exchange."""
+        stream = self._stream
+        if stream is None or stream.exchange is not exchange:
+            return
+        exchange.on_gone = None
+        stream.cut()
 
     def _last_of_all(self) -> bool:
         """True when this answer ends the connection: the site drains or the client has ended, and nothing follows."""
@@ -279,6 +357,16 @@ class Connection(asyncio.Protocol):
         self._continue = False
         if self._transport is not None:
             self._transport.write(_CONTINUE)
+
+    def _gone(self) -> None:
+        """Tell the exchange under way, once, that nobody waits for it."""
+        current, stream = self._current, self._stream
+        self._stream = None
+        if stream is not None:
+            stream.lose()
+        if current is not None and (told := current.on_gone) is not None:
+            current.on_gone = None
+            told()
 
     # refusing
 
@@ -312,6 +400,17 @@ class Connection(asyncio.Protocol):
         self._site.loop.call_later(_LINGER, transport.close)
 
     # the site's side
+
+    @property
+    def waiting(self) -> asyncio.Transport | None:
+        """The transport of a client that waits for an answer of which nothing is sent, else None."""
+        waits = self._current is not None and self._stream is None and not self._current.old
+        return self._transport if waits else None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop this connection lives on."""
+        return self._site.loop
 
     @property
     def is_idle(self) -> bool:
