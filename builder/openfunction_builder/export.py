@@ -150,7 +150,7 @@ def _again(
     layer: Layer, buildpack: Buildpack, before: Mapping[str, Any], layout: images.Layout
 ) -> images.Descriptor:
     digest = str(restore.layers_of(before, buildpack).get(layer.name, {}).get("sha", ""))
-    if layer.types.get("cache") or not digest or not layout.blob(digest).exists():
+    if layer.types.get("cache") or not digest or not layout.use_blob(digest):
         raise reasons.BuildError(
             "ExportFailed",
             f"{buildpack.id} made no folder for its launch layer {layer.name}, and no earlier image has it",

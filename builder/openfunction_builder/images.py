@@ -65,7 +65,8 @@ class Layout:
                 file.flush()
                 os.fchmod(file.fileno(), 0o644)
                 os.fsync(file.fileno())
-            Path(name).replace(self.blob(out.digest))
+            with self.locked():  # collecting must not take it for the older blob of this digest
+                Path(name).replace(self.blob(out.digest))
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -90,8 +91,12 @@ class Layout:
 
     def use_blob(self, digest: str) -> bool:
         """Whether a blob is there; if it is, collecting leaves it alone for a while."""
+        path = self.blob(digest)
+        if not path.exists():
+            return False
         try:
-            os.utime(self.blob(digest))
+            with self.locked():  # else it could go between the look that found it old and its removal
+                os.utime(path)
         except FileNotFoundError:
             return False
         return True
@@ -162,10 +167,8 @@ class Layout:
             needed = {digest for entry in index["manifests"] for digest in self._needs(entry["digest"])}
             self._write("index.json", index)
             for blob in (*(self.path / "blobs" / "sha256").iterdir(), *(self.path / "blobs").glob(".part-*")):
-                about = blob.stat()
-                if f"sha256:{blob.name}" not in needed and about.st_mtime < oldest:
-                    freed += about.st_size
-                    blob.unlink()
+                if f"sha256:{blob.name}" not in needed:
+                    freed += _remove_old(blob, oldest)
         return freed
 
     def _is_young(self, digest: str, oldest: float) -> bool:
@@ -227,6 +230,18 @@ class Layout:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _remove_old(blob: Path, oldest: float) -> int:
+    """The bytes freed: none when it is young, or went meanwhile, as a part does whose write failed."""
+    try:
+        about = blob.stat()
+        if about.st_mtime >= oldest:
+            return 0
+        blob.unlink()
+    except FileNotFoundError:
+        return 0
+    return about.st_size
 
 
 def _damaged(digest: str) -> str:

@@ -41,11 +41,12 @@ logger = log.get("kube")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Objects of a list; resource_version is where a watch continues it."""
+    """Objects of a list; resource_version is where a watch continues it, left_out counts those no slice fits."""
 
     items: list[T]
     resource_version: str
     next: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,14 @@ class Client:
     ) -> Page[T]:
         """All objects of a kind, of one namespace or of all ("")."""
         found: list[T] = []
-        token = ""
+        token, left_out = "", 0
         while True:
             page = await self.page(model, namespace=namespace, labels=labels, fields=fields, token=token)
             found += page.items
+            left_out += page.left_out
             token = page.next
             if not token:
-                return Page(found, page.resource_version)
+                return Page(found, page.resource_version, left_out=left_out)
 
     async def page(
         self, model: type[T], *, namespace: str = "", labels: str = "", fields: str = "", token: str = ""
@@ -116,8 +118,14 @@ class Client:
         path = scheme.of(model).path(namespace)
         body = await self._json(Call("GET", path, params=_params(labels=labels, fields=fields, **more)))
         meta = body.get("metadata") or {}
-        items = [one for item in body.get("items") or [] if (one := _decode_or_skip(model, item))]
-        return Page(items, str(meta.get("resourceVersion", "")), str(meta.get("continue") or ""))
+        given = body.get("items") or []
+        items = [one for item in given if (one := _decode_or_skip(model, item))]
+        return Page(
+            items,
+            str(meta.get("resourceVersion", "")),
+            str(meta.get("continue") or ""),
+            left_out=len(given) - len(items),
+        )
 
     async def watch(
         self,

@@ -6,6 +6,7 @@ It pulls nothing: an image is a well-known program, or lies in the platform's im
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from openfunction_builder import images as layouts
 from openfunction_builder import launch
 from openfunction_py.lib.home import Home
-from openfunction_py.node import abi, programs, spawn
+from openfunction_py.node import abi, gate, programs, spawn
 
 FRAMEWORK = ("-m", "functions_framework")
 TEMPLATE = ("-m", "functions_framework.template")
@@ -50,6 +51,7 @@ class Images:
         """Read the home's image store and unpack below its node folder."""
         self._home = home
         self._known: dict[str, Runnable] = {}
+        self.gate = gate.Gate()
 
     async def resolve(self, image: str) -> Runnable:
         """What runs for this image; raises NotRunnableError."""
@@ -58,15 +60,28 @@ class Images:
             env = program.env(self._home)
             return Runnable(program.argv, env, Path("/"), digest=f"program:{program.name}", trusted=True)
         known = self._known.get(image)
-        if known is not None and known.cwd.exists():
+        if known is not None and self._use(known):
             return known
         # unpacking a new image reads and writes its layers; the loop serves every other Pod meanwhile
-        found = await asyncio.to_thread(_unpacked, image, self._home)
+        found = await asyncio.to_thread(self._unpack, image)
         if DIGEST_MARK in image:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[image] = found
         return found
+
+    def _unpack(self, image: str) -> Runnable:
+        with self.gate.unpacking():
+            found = _unpacked(image, self._home)
+            self._use(found)
+            return found
+
+    def _use(self, known: Runnable) -> bool:
+        """Note that an unpacked image is used now; false when it was collected meanwhile."""
+        if not known.cwd.exists():
+            return False
+        os.utime(self._home.unpacked / known.digest.removeprefix("sha256:"))
+        return True
 
 
 def _unpacked(image: str, home: Home) -> Runnable:

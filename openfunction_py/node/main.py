@@ -16,6 +16,7 @@ from openfunction_py.lib.clock import Clock
 from openfunction_py.lib.home import Home
 from openfunction_py.node import (
     addresses,
+    collection,
     files,
     following,
     housekeeping,
@@ -102,5 +103,9 @@ async def _serve(
         following.follow(client, apps.Deployment, keeper.listener, labels=housekeeping.REVISION_LABEL)
     )
     group.create_task(housekeeping.bound_logs(made))
+    collector = collection.Collector(
+        client, home, images=made.images, clock=made.clock, times=made.settings.collecting
+    )
+    group.create_task(collector.run())
     group.create_task(myself.present(client, NODE_NAME, clock=made.clock, level=made.level))
     logger.info("the node is ready", level=made.level.value, socket=str(home.node_socket))

@@ -19,6 +19,7 @@ from openfunction_py.node.logs import Shelf
 from openfunction_py.node.restarts import BackOff
 from openfunction_py.node.runtime import InstanceRuntime
 from openfunction_py.node.sandbox import Level
+from openfunction_py.node.unused import Times
 from openfunction_py.wire.messages import Load
 
 
@@ -34,6 +35,7 @@ class Settings:
     back_off: BackOff = field(default_factory=BackOff)
     pull_back_off: BackOff = field(default_factory=lambda: BackOff(base=5.0))
     zygote: bool = True
+    collecting: Times = field(default_factory=Times)
 
 
 @dataclass(frozen=True, slots=True)

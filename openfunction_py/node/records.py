@@ -90,6 +90,12 @@ def load_all(pods: Path) -> list[tuple[Path, PodRecord | None]]:
     return [(folder, load(folder)) for folder in pods.iterdir()]
 
 
+def images(pods: Path) -> set[str]:
+    """Digests of the images that the containers of recorded Pods were last started from."""
+    found = [record for _, record in load_all(pods) if record is not None]
+    return {one.image_id for record in found for one in record.containers.values() if one.image_id}
+
+
 def _container(value: Mapping[str, Any]) -> ContainerRecord:
     plain = {name: value[name] for name in ContainerRecord.__dataclass_fields__ if name in value}
     plain["identity"] = Identity.from_record(value["identity"]) if value.get("identity") else None

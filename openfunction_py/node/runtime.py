@@ -38,6 +38,7 @@ class TemplateSpec:
     cwd: Path
     level: sandbox.Level
     needs: sandbox.Needs
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def make_template(
             readable=[*runnable.readable, home.instances_dir, *interpreter_paths()],
             writable=[home.pod_logs / namespace],
         ),
+        image=runnable.digest,
     )
 
 

@@ -41,6 +41,7 @@ class About:
     namespace: str
     revision: str
     identity: Identity
+    image: str = ""
 
     def to_record(self) -> dict[str, Any]:
         """The facts as they are kept in a state file."""
@@ -49,13 +50,16 @@ class About:
             "namespace": self.namespace,
             "revision": self.revision,
             "identity": self.identity.to_record(),
+            "image": self.image,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> About:
         """Read a state file; raises KeyError."""
         identity = Identity.from_record(record["identity"])
-        return cls(record["key"], record["namespace"], record["revision"], identity)
+        return cls(
+            record["key"], record["namespace"], record["revision"], identity, str(record.get("image", ""))
+        )
 
 
 @dataclass(slots=True)
@@ -220,7 +224,7 @@ class Templates:
             confinement=sandbox.confinement(spec.level, needs),
         )
         try:
-            about = About(spec.key, spec.namespace, spec.revision, spawn.start(launch))
+            about = About(spec.key, spec.namespace, spec.revision, spawn.start(launch), image=spec.image)
         except OSError as error:
             raise runtime.RefusedError("StartFailed", f"no template could be started: {error}") from error
         files.write_json(self._home.templates / f"{spec.key}.json", about.to_record())
@@ -353,6 +357,12 @@ def _remove_files(home: Home, key: str) -> None:
     for ending in ("json", "log"):
         (home.templates / f"{key}.{ending}").unlink(missing_ok=True)
     shutil.rmtree(home.run / FOLDER / key, ignore_errors=True)
+
+
+def recorded_images(home: Home) -> set[str]:
+    """Digests of the images that templates of this home were made from, those that still import among them."""
+    found = (files.read_json(path) or {} for path in home.templates.glob("*.json"))
+    return {str(record["image"]) for record in found if record.get("image")}
 
 
 def recorded_exit(path: Path, pid: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -114,6 +115,34 @@ def test_collecting_passes_a_damaged_image(layout: images.Layout) -> None:
     layout.blob(one["digest"]).write_text("{}")
     layout.collect(lambda _: False, grace=-60)
     assert layout.read_manifest("shop/y:v1")
+
+
+@pytest.mark.parametrize("again", ["used", "written"])
+def test_a_blob_that_is_taken_up_while_it_is_removed_is_not_lost(
+    layout: images.Layout, again: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout.tag("shop/x:v1", stored(layout, "one"))
+    digest = layout.write_blob(b"old", images.LAYER)["digest"]
+    os.utime(layout.blob(digest), (0, 0))
+    there: list[bool] = []
+
+    def take_up() -> None:
+        if again == "written":
+            layout.stream_blob(lambda out: out.write(b"old"), images.LAYER)
+        there.append(again == "written" or layout.use_blob(digest))
+
+    builder, unlink = threading.Thread(target=take_up), Path.unlink
+
+    def late(path: Path, **options: bool) -> None:
+        if path == layout.blob(digest):
+            builder.start()
+            builder.join(0.2)  # time to get in between, where nothing kept it out
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", late)
+    assert layout.collect(lambda _: False) == len(b"old")
+    builder.join()
+    assert there == [layout.blob(digest).exists()]
 
 
 def test_a_write_that_fails_leaves_nothing(layout: images.Layout) -> None:
