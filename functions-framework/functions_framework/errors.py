@@ -5,7 +5,7 @@ It holds no failure to start (exits.py) and formats no answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class FrameworkError(Exception):
@@ -44,3 +44,29 @@ class MethodNotAllowed(HttpError):  # noqa: N818  # as above
     def lines(self) -> bytes:
         """RFC 9110 §15.5.6: the methods that are allowed."""
         return f"allow: {', '.join(self.allowed)}\r\n".encode()
+
+
+class InvalidInput(HttpError):  # noqa: N818  # as above
+    """The request is understood but its content is not valid: 422, and where.
+
+    Attributes:
+        paths: where and why, such as `("body.items.0.price", "is no number")`; a path begins with body, query,
+            header or path.
+    """
+
+    def __init__(self, paths: Sequence[tuple[str, str]]) -> None:
+        self.paths = tuple(paths)
+        super().__init__(422, "; ".join(f"{path} {message}" for path, message in self.paths))
+
+
+class Overloaded(HttpError):  # noqa: N818  # as above
+    """As many calls wait as may: 503, and when to come again."""
+
+    def __init__(self, message: str, *, after: int = 1) -> None:
+        self.after = after
+        super().__init__(503, message)
+
+    @property
+    def lines(self) -> bytes:
+        """RFC 9110 §10.2.3: seconds until it is worth another attempt."""
+        return b"retry-after: %d\r\n" % self.after

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast, overload
 
-Signature = Literal["http", "cloudevent", "event", "openfunction", "typed"]
-SIGNATURES: tuple[Signature, ...] = ("http", "cloudevent", "event", "openfunction", "typed")
+Signature = Literal["http", "cloudevent", "event", "openfunction", "typed", "websocket"]
+SIGNATURES: tuple[Signature, ...] = ("http", "cloudevent", "event", "openfunction", "typed", "websocket")
 _NOTE = "__functions_framework__"
 _Function = TypeVar("_Function", bound=Callable[..., Any])  # Any: a user's function returns what it likes
 

@@ -59,6 +59,11 @@ def compiled(template: str) -> re.Pattern[str]:
         raise ValueError(f"the path {template!r} is no template: {error}") from error
 
 
+def variables(template: str) -> list[str]:
+    """The names of a template's variables, in order."""
+    return [found[1] for found in _VARIABLE.finditer(template)]
+
+
 def _accepts(function: Function, method: str) -> bool:
     methods = function.methods
     return not methods or method in methods or (method == "HEAD" and "GET" in methods)
