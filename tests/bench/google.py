@@ -88,14 +88,26 @@ def served(source: Path, target: str, body: bytes | None) -> Iterator[tuple[str,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}/"
     try:
-        _until_200(address, body)
+        until_200(address, body)
         yield address, process.pid, time.perf_counter() - begun
     finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was started in a session of its own, with all of it."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
-def _until_200(address: str, body: bytes | None) -> None:
+def kill(pid: int) -> None:
+    """Kill a process that is somebody else's child."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def until_200(address: str, body: bytes | None) -> None:
+    """Ask every millisecond until the server answers."""
     deadline = time.monotonic() + 60
     headers = {"Content-Type": "application/json"} if body else {}
     while time.monotonic() < deadline:

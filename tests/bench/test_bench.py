@@ -36,4 +36,7 @@ def test_one_round_prints_every_row_with_both_sides() -> None:
     for name in ("cold start, hello", "USS of an idle instance, hello", "ofn get functions"):
         assert re.search(re.escape(name) + figures, done.stdout), done.stdout
     assert re.search(r"its template beside it: USS [\d.]+ MiB, PSS [\d.]+ MiB", done.stdout)
-    assert done.stdout.splitlines()[-1] == "bench: measured cold, memory, cli; left out: warm, up, idle, demo"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "bench: measured cold, memory, cli; left out: warm, up, idle, framework, demo"
+    )
