@@ -43,15 +43,20 @@ def test_the_share_is_that_of_the_processor_that_lost_most() -> None:
 
 
 async def test_every_offered_request_is_counted_once() -> None:
+    handlers: list[asyncio.Task[None] | None] = []
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.append(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         latencies = await openloop.offered(port, 200.0, 0.5)
+        await asyncio.wait(filter(None, handlers))
     assert len(latencies) == 100
     assert all(latency > 0 for latency in latencies)
 
