@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from openfunction_py.cli import output
+from openfunction_py.cli import disk, output
 from openfunction_py.lib import home as homes
 
 
@@ -58,8 +58,9 @@ def findings() -> Iterator[Finding]:
         "root", True, "functions run as uid 65532" if root else "no; functions run with your own rights"
     )
     home = homes.Home.default(os.environ)
-    yield Finding("data folder", _writable(home.root), str(home.root))
-    yield Finding("cache folder", _writable(homes.cache_dir(os.environ)), str(homes.cache_dir(os.environ)))
+    yield Finding("data folder", _writable(home.root), disk.data_note(home))
+    caches = homes.cache_dir(os.environ)
+    yield Finding("cache folder", _writable(caches), disk.cache_note(caches))
 
 
 def _localhost_names() -> Finding:

@@ -135,6 +135,18 @@ def test_doctor_names_what_is_missing_and_what_brings_it(ofn: Shell) -> None:
     assert "missing  git: apt-get install git" in done.stdout
 
 
+def test_doctor_says_what_takes_disk_and_which_command_gives_it_back(ofn: Shell, tmp_path: Path) -> None:
+    places = {"home/images/a": 8, "home/node/layers/b": 3, "my caches/uv/c": 5, "my caches/work/d": 2}
+    for place, size in places.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(os.urandom(size * 1_000_000))
+    (tmp_path / "my caches/work/again").hardlink_to(tmp_path / "my caches/uv/c")
+    said = ofn("doctor", OFN_CACHE=str(tmp_path / "my caches")).stdout
+    assert f"{tmp_path}/home, 11 MB (image store 8 MB, unpacked 3 MB); `ofn down --purge`" in said
+    assert f"{tmp_path}/my caches, 7 MB (downloads of uv 5 MB)" in said
+    assert f"`rm -r '{tmp_path}/my caches'`" in said
+
+
 def test_version_prints_without_a_platform(ofn: Shell) -> None:
     assert ofn("version").stdout.startswith("ofn ")
 

@@ -6,12 +6,14 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openfunction_builder import images as layouts
 from openfunction_py.api.upstream import core, knative
 from openfunction_py.kube.client import Client
+from openfunction_py.kube.transport import Call
 from openfunction_py.lib import clock
 from openfunction_py.lib.home import Home
 from openfunction_py.node import collection, gate, holders, records, templates, unused
@@ -243,6 +245,21 @@ async def test_a_node_that_collects_all_the_time_disturbs_no_pod(home: House) ->
             pod = await home.until(name, is_ready)
             assert await fetch(pod) == (200, name.encode())
             assert all(one.restart_count == 0 for one in pod.status.container_statuses)
+
+
+async def test_an_object_that_cannot_be_read_may_hold_anything(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await home.pod("a", {"image": "x"}, nodeName="elsewhere")
+    body = {"apiVersion": "v1", "kind": "PodList", "items": [made.to_wire(), {"spec": {"containers": 3}}]}
+    answer = home.client._json  # the server itself stores no object that fits no slice
+
+    async def odd(call: Call) -> dict[str, Any]:
+        return body if call.path.endswith("/pods") else await answer(call)
+
+    monkeypatch.setattr(home.client, "_json", odd)
+    with pytest.raises(holders.IncompleteError, match="1 objects of kind Pod"):
+        await holders.find(home.client)
 
 
 async def test_without_an_answer_of_the_server_nothing_is_collected(
