@@ -1,72 +1,73 @@
-"""Every `sh` block of README.md and docs/ runs on a platform of its own; only `make` is left to its own targets."""
+"""What the documents show is so: every `sh` block runs, prints what the page says, every manifest is applied.
+
+A block with `<!-- not run: reason -->` above it is left out; `tests/docs/pages.py` has the whole convention.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+import yaml
 
+from tests import require
+from tests.docs import checkout, pages
 from tests.e2e import platform
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-PAGES = [platform.ROOT / "README.md", *sorted((platform.ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# `ofn up` of a page uses the default ports; here they are free ones, and make's targets are tested as such
-PRELUDE = 'set -e\nmake() { echo "make $* is a target of its own"; }\n'
-WRAPPER = """#!/bin/sh
-case "$1" in up) set -- "$@" --port 0 --api-port 0 ;; esac
-exec "{python}" -m openfunction_py.cli "$@"
-"""
+WORDS = {"sh", "yaml", "text", "python"}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder that looks like a checkout to the snippets: ./ofn and samples/, with a home of its own."""
-    place = tmp_path_factory.mktemp("page")
-    (place / "samples").symlink_to(platform.ROOT / "samples")
-    (place / "ofn").write_text(WRAPPER.format(python=sys.executable))
-    (place / "ofn").chmod(0o755)
-    run(place, "./ofn up -d")
-    yield place
-    run(place, "./ofn down --purge")
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_what_a_page_shows_works_from_top_to_bottom(there: checkout.Checkout, page: str) -> None:
+    left_out = []
+    for block in pages.blocks(page):
+        if block.reason is not None or block.word not in ("sh", "yaml"):
+            continue
+        if "kubectl " in block.text and platform.kubectl() is None:
+            left_out.append(block.place)
+            continue
+        run(there, block)
+    if left_out:
+        require.missing(f"kubectl is missing, so {', '.join(left_out)} did not run; install kubectl 1.33")
 
 
-def run(place: Path, script: str) -> str:
-    """Run a script as a user would, in a shell of its own."""
-    kubectl = Path(platform.kubectl() or "/nonexistent")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("OFN_")}
-    environ |= {"OFN_HOME": str(place / "home"), "KUBECONFIG": str(place / "kubeconfig")}
-    prelude = PRELUDE + (f'kubectl() {{ "{kubectl}" "$@"; }}\n' if kubectl.exists() else "")
-    done = subprocess.run(
-        ["bash", "-c", prelude + script],
-        cwd=place,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+def run(there: checkout.Checkout, block: pages.Block) -> None:
+    """Run a script or apply a manifest; what the page shows of it has to appear."""
+    if block.word == "yaml":
+        wait = " --wait" if "kind: Function" in block.text else ""
+        there.must(f"./ofn apply -f -{wait}", text=block.text)
+        return
+    done = there.run(block.text)
+    assert done.code == 0, f"{block.place}\n{block.text}\n{done.shown}"
+    absent = pages.unprinted(block.prints, done.shown)
+    assert absent is None, f"{block.place} did not print: {absent}\n{done.shown}"
 
 
-def blocks() -> list[tuple[str, str]]:
-    """Page and text of every block."""
-    return [(page.name, found) for page in PAGES for found in BLOCK.findall(page.read_text())]
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_a_block_says_what_it_is_and_why_it_is_not_run(page: str) -> None:
+    for block in pages.blocks(page):
+        assert block.word in WORDS, f"{block.place}: a block without one of {sorted(WORDS)} after its fence"
+        assert block.reason is None or len(block.reason.split()) >= 3, f"{block.place}: say why it is not run"
+        if block.word == "yaml":
+            yaml.safe_load(block.text)
+        if block.word == "python":
+            compile(block.text, block.place, "exec")
 
 
-@pytest.mark.parametrize(
-    ("page", "script"), blocks(), ids=[f"{page}-{i}" for i, (page, _) in enumerate(blocks())]
-)
-def test_a_snippet_runs(folder: Path, page: str, script: str) -> None:
-    lines = [line for line in script.splitlines() if not line.startswith("./ofn up")]
-    run(folder, "\n".join(lines))
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_comment_that_takes_a_block_out_stands_above_one(page: str) -> None:
+    text = (pages.ROOT / page).read_text()
+    marks = re.findall(r"^<!-- not run", text, re.MULTILINE)
+    assert len(marks) == sum(block.reason is not None for block in pages.blocks(page))
 
 
-def test_there_are_snippets() -> None:
-    assert len(blocks()) >= 5
+def test_pages_have_snippets() -> None:
+    for page in pages.PAGES:
+        assert any(block.word == "sh" for block in pages.blocks(page)), f"{page} shows no command"
+
+
+def test_what_a_page_shows_is_looked_for_in_its_order() -> None:
+    assert pages.unprinted("a … c\n\nd", "x\na   b c\nd\n") is None
+    assert pages.unprinted("d\na", "a\nd\n") == "a"
