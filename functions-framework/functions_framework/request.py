@@ -1,118 +1,35 @@
 """The request as a function sees it: method, path, args, headers, body; parsed when looked at.
 
-It knows no connection and changes nothing.
+Its names and what they give are Flask's, so that code written for Flask reads it; it knows no connection and
+changes nothing. One name differs between frameworks: `json` is a property here, as in Flask, not a method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, overload
-from urllib.parse import parse_qsl, unquote
+from collections.abc import Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
-from functions_framework import errors, jsons
+from functions_framework import errors, fields, jsons
+from functions_framework.fields import Fields, Headers, Values
 
-Fields = Sequence[tuple[bytes, bytes]]
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from functions_framework.authorization import Authorization
+    from functions_framework.multipart import Files
 
-
-class Headers(Mapping[str, str]):
-    """Header fields by name in any case; repeated fields are joined with a comma."""
-
-    __slots__ = ("_fields", "_values")
-
-    def __init__(self, fields: Fields) -> None:
-        self._fields = fields
-        self._values: dict[str, str] | None = None
-
-    def _index(self) -> dict[str, str]:
-        if self._values is None:
-            values: dict[str, str] = {}
-            for raw_name, raw_value in self._fields:
-                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-                values[name] = f"{values[name]}, {value}" if name in values else value
-            self._values = values
-        return self._values
-
-    def __getitem__(self, name: str) -> str:
-        return self._index()[name.lower()]
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._index()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._index())
-
-    def __len__(self) -> int:
-        return len(self._index())
-
-    def __repr__(self) -> str:
-        return f"Headers({self._index()!r})"
-
-    def getlist(self, name: str) -> list[str]:
-        """Every value of a field, in the order received."""
-        wanted = name.lower().encode("latin-1", "replace")
-        return [value.decode("latin-1") for key, value in self._fields if key.lower() == wanted]
-
-    @property
-    def raw(self) -> Fields:
-        """The fields as received."""
-        return self._fields
-
-
-class Values(Mapping[str, str]):
-    """Decoded name/value pairs of a query or form; a name's first value stands for it."""
-
-    __slots__ = ("_values",)
-
-    def __init__(self, encoded: str) -> None:
-        self._values: dict[str, list[str]] = {}
-        for name, value in parse_qsl(encoded, keep_blank_values=True, max_num_fields=10_000):
-            self._values.setdefault(name, []).append(value)
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return f"Values({self._values!r})"
-
-    @overload
-    def get(self, name: str, default: None = None) -> str | None: ...
-    @overload
-    def get(self, name: str, default: _T) -> str | _T: ...
-    @overload
-    def get(self, name: str, default: _T, type: Callable[[str], _T]) -> _T: ...
-    @overload
-    def get(self, name: str, default: None = None, *, type: Callable[[str], _T]) -> _T | None: ...
-    def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002  # Flask's name
-        """The first value, converted with `type`; the default when absent or not convertible."""
-        if name not in self._values:
-            return default
-        if type is None:
-            return self[name]
-        try:
-            return type(self[name])
-        except (ValueError, TypeError):
-            return default
-
-    def getlist(self, name: str) -> list[str]:
-        """Every value of a name, in order."""
-        return list(self._values.get(name, ()))
-
-    def to_dict(self) -> dict[str, str]:
-        """First values as a plain dict."""
-        return dict(self)
+_URLENCODED = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_IN_PATH = "/!$&'()*+,:;=@~"  # what RFC 3986 §3.3 lets stand in a path
 
 
 class Request:
     """One HTTP request, whole: the body has been received before the function runs."""
 
-    __slots__ = ("_args", "_fields", "_headers", "_json", "_params", "body", "full_target", "method", "peer")
+    # `_parsed` is set only once a form is looked at: every request would pay for an empty one.
+    __slots__ = (
+        "_args", "_fields", "_headers", "_json", "_params", "_parsed", "body", "full_target", "method", "peer",
+    )  # fmt: skip
 
     def __init__(self, method: str, target: bytes, fields: Fields, body: bytes, peer: Any = None) -> None:
         self.method = method
@@ -154,9 +71,37 @@ class Request:
         return self.full_target.decode("latin-1")
 
     @property
+    def host(self) -> str:
+        """The Host header: the name, and the port where it is not the usual one."""
+        return self.headers.get("host", "localhost")
+
+    @property
+    def scheme(self) -> str:
+        """Always http: TLS ends before the function; `X-Forwarded-Proto` tells what the client used."""
+        return "http"
+
+    @property
+    def is_secure(self) -> bool:
+        """False, as `scheme` explains."""
+        return False
+
+    @property
+    def host_url(self) -> str:
+        """Scheme and host, with a slash at the end."""
+        return f"http://{self.host}/"
+
+    url_root = root_url = host_url
+
+    @property
+    def base_url(self) -> str:
+        """The address without the query."""
+        return f"http://{self.host}{quote(self.path, safe=_IN_PATH)}"
+
+    @property
     def url(self) -> str:
         """The address that the client used, as far as its Host header tells."""
-        return f"http://{self.headers.get('host', 'localhost')}{self.full_path}"
+        query = self.query_string.decode("latin-1")
+        return f"{self.base_url}?{query}" if query else self.base_url
 
     @property
     def headers(self) -> Headers:
@@ -175,17 +120,60 @@ class Request:
         self._params = values
 
     @property
+    def view_args(self) -> Mapping[str, str]:
+        """The variables of the path template (Flask's name)."""
+        return self.path_params
+
+    @property
     def args(self) -> Values:
         """The query's values."""
         if self._args is None:
-            self._args = Values(self.query_string.decode("latin-1"))
+            self._args = Values.encoded(self.query_string.decode("latin-1"))
         return self._args
 
     @property
     def form(self) -> Values:
-        """The values of a urlencoded form; empty for any other content type."""
-        is_form = self.mimetype == "application/x-www-form-urlencoded"
-        return Values(self.body.decode("latin-1") if is_form else "")
+        """The values of a form, urlencoded or multipart; empty for any other content type."""
+        return self._form()[0]
+
+    @property
+    def files(self) -> Files:
+        """The files of a multipart form."""
+        return self._form()[1]
+
+    @property
+    def values(self) -> Values:
+        """The query's values, and after them those of the form, as Flask combines them."""
+        return Values([*self.args.pairs(), *self.form.pairs()])
+
+    @property
+    def cookies(self) -> Values:
+        """The cookies that the client sent."""
+        return fields.cookies(self.headers.get("cookie", ""))
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """What the Authorization header says; None without one."""
+        from functions_framework import authorization  # noqa: PLC0415  # few functions look
+
+        return authorization.parse(self.headers.get("authorization"))
+
+    def _form(self) -> tuple[Values, Files]:
+        try:
+            return self._parsed
+        except AttributeError:
+            self._parsed: tuple[Values, Files] = self._parse_form()
+            return self._parsed
+
+    def _parse_form(self) -> tuple[Values, Files]:
+        from functions_framework import multipart  # noqa: PLC0415  # few functions read forms
+
+        mimetype = self.mimetype
+        if mimetype == _MULTIPART:
+            parsed = multipart.parse(self.content_type or "", self.body)
+            return Values(parsed.values), parsed.files
+        encoded = self.body.decode("latin-1") if mimetype == _URLENCODED else ""
+        return Values.encoded(encoded), multipart.Files()
 
     @property
     def data(self) -> bytes:
@@ -212,7 +200,39 @@ class Request:
         """True when the content type says JSON."""
         return is_json_type(self.mimetype)
 
-    def get_data(self, *, as_text: bool = False) -> bytes | str:
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        """The parameters of the Content-Type, such as charset."""
+        from functions_framework import multipart  # noqa: PLC0415  # few functions look
+
+        return multipart.parameters(self.content_type or "")
+
+    @property
+    def content_length(self) -> int:
+        """The size of the body in bytes."""
+        return len(self.body)
+
+    @property
+    def stream(self) -> BytesIO:
+        """The body as a file, new at each look."""
+        return BytesIO(self.body)
+
+    @property
+    def user_agent(self) -> str:
+        """The User-Agent header."""
+        return self.headers.get("user-agent", "")
+
+    @property
+    def referrer(self) -> str | None:
+        """The Referer header."""
+        return self.headers.get("referer")
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin header."""
+        return self.headers.get("origin")
+
+    def get_data(self, cache: bool = True, as_text: bool = False) -> bytes | str:  # noqa: FBT001, FBT002, ARG002  # Flask's signature
         """The body, as text when asked; undecodable bytes are replaced."""
         return self.body.decode(errors="replace") if as_text else self.body
 
@@ -224,21 +244,18 @@ class Request:
         except UnicodeDecodeError as error:
             raise errors.BadRequest(f"The body is no UTF-8 text: {error}.") from error
 
+    @property
     def json(self) -> Any:  # Any: JSON is whatever the client sent
-        """The body as JSON whatever its content type; raises BadRequest when it is none."""
-        if self._json is None:
-            try:
-                self._json = (jsons.loads(self.body),)
-            except jsons.DecodeError as error:
-                raise errors.BadRequest(f"The body is no JSON: {error}.") from error
-        return self._json[0]
+        """The body as JSON; raises HttpError 415 or 400 as `get_json` does."""
+        return self.get_json()
 
-    def get_json(self, force: bool = False, silent: bool = False) -> Any:  # noqa: FBT001, FBT002  # Flask's signature
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: FBT001, FBT002, ARG002  # Flask's signature
         """The body as JSON when the content type says so.
 
         Args:
             force: ignore the content type.
             silent: None instead of an error.
+            cache: accepted; the parsed value is always kept.
 
         Raises:
             HttpError: 415 for another content type, 400 for a body that is no JSON.
@@ -248,11 +265,19 @@ class Request:
                 return None
             raise errors.HttpError(415, "Send the body with the header Content-Type: application/json.")
         try:
-            return self.json()
+            return self._loaded()
         except errors.BadRequest:
             if silent:
                 return None
             raise
+
+    def _loaded(self) -> Any:  # Any: as above
+        if self._json is None:
+            try:
+                self._json = (jsons.loads(self.body),)
+            except jsons.DecodeError as error:
+                raise errors.BadRequest(f"The body is no JSON: {error}.") from error
+        return self._json[0]
 
 
 def is_json_type(mimetype: str) -> bool:

@@ -38,8 +38,10 @@ def test_header_names_have_no_case_and_repeated_fields_are_joined() -> None:
     assert dict(got.headers) == {"x-a": "1, 2", "host": "h"}
 
 
-def test_json_is_parsed_whatever_the_content_type() -> None:
-    assert make(body=b'{"a": [1]}').json() == {"a": [1]}
+def test_json_is_a_property_as_in_flask() -> None:
+    assert make(body=b'{"a": [1]}', fields=JSON).json == {"a": [1]}
+    with pytest.raises(HttpError, match="Content-Type"):
+        _ = make(body=b"{}").json
 
 
 def test_get_json_wants_the_content_type() -> None:
@@ -72,3 +74,64 @@ def test_text_and_data_are_the_body() -> None:
 
 def test_the_peer_is_the_remote_address() -> None:
     assert make().remote_addr == "127.0.0.1"
+
+
+def test_a_value_that_is_not_there_is_a_bad_request_and_a_key_error() -> None:
+    with pytest.raises(BadRequest, match="lacks the value 'x'"):
+        _ = make().args["x"]
+    with pytest.raises(KeyError):
+        _ = make().form["x"]
+    assert "x" not in make().args
+
+
+def test_the_address_is_told_in_parts() -> None:
+    got = make(b"/a%20b?q=1", fields=((b"Host", b"h:8080"),))
+    assert got.url == "http://h:8080/a%20b?q=1"
+    assert got.base_url == "http://h:8080/a%20b"
+    assert (got.host, got.host_url, got.scheme) == ("h:8080", "http://h:8080/", "http")
+
+
+def test_values_are_those_of_the_query_and_then_of_the_form() -> None:
+    fields = ((b"content-type", b"application/x-www-form-urlencoded"),)
+    got = make(b"/?a=1", body=b"a=2&b=3", fields=fields)
+    assert (got.values["a"], got.values["b"], got.values.getlist("a")) == ("1", "3", ["1", "2"])
+
+
+def test_cookies_are_read() -> None:
+    got = make(fields=((b"Cookie", b'a=1; b="x y"; broken; c='),))
+    assert got.cookies.to_dict() == {"a": "1", "b": "x y", "c": ""}
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (b"Basic dXNlcjpwYXNzOndvcmQ=", ("basic", "user", "pass:word", None)),
+        (b"Bearer abc.def==", ("bearer", None, None, "abc.def==")),
+        (b'Digest username="u", realm="a b", nonce=x', ("digest", "u", None, None)),
+    ],
+)
+def test_authorization_is_read(header: bytes, told: tuple[str | None, ...]) -> None:
+    found = make(fields=((b"Authorization", header),)).authorization
+    assert found is not None
+    assert (found.type, found.username, found.password, found.token) == told
+
+
+def test_no_authorization_is_none() -> None:
+    assert make().authorization is None
+    assert make(fields=((b"authorization", b"Basic %%%"),)).authorization is None
+
+
+def test_lists_keep_what_the_type_accepts() -> None:
+    args = make(b"/?n=1&n=x&n=3").args
+    assert args.getlist("n", type=int) == [1, 3]
+    assert args.to_dict(flat=False) == {"n": ["1", "x", "3"]}
+
+
+def test_a_query_of_too_many_values_is_a_bad_request() -> None:
+    with pytest.raises(BadRequest, match="at most"):
+        _ = make(b"/?" + b"a&" * 10_002).args
+
+
+def test_headers_convert_as_flask_does() -> None:
+    headers = make(fields=((b"x-n", b"5"),)).headers
+    assert (headers.get("X-N", type=int), headers.get("x-m", 1, type=int)) == (5, 1)
