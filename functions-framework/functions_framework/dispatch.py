@@ -6,6 +6,7 @@ It parses no HTTP; it is the boundary that no error of a function crosses.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from functions_framework import eager, errors, meter, pool, request, response, watchdog
+from functions_framework import (
+    eager,
+    errors,
+    flow,
+    gate,
+    meter,
+    pool,
+    request,
+    response,
+    signatures,
+    watchdog,
+)
 from functions_framework.function import Function
 from functions_framework.program import Program
 from functions_framework.response import Answer
@@ -25,6 +37,7 @@ _STATUS = b"x-openfunction-status: %s\r\n"
 _CRASH = response.plain(500, "Internal Server Error", lines=_STATUS % b"crash")  # the user's code raised
 _OURS = response.plain(500, "Internal Server Error", lines=_STATUS % b"framework-error")
 _RETRY = b"retry-after: 1\r\n"
+_GONE = response.plain(499, "The client left.")  # it reaches nobody; logs and metrics count it
 
 
 class Exchange(Protocol):
@@ -32,9 +45,26 @@ class Exchange(Protocol):
 
     request: request.Request
     answered: bool
+    is_head: bool
+    on_gone: Callable[[], None] | None
 
     def send(self, answer: Answer) -> None:
         """Give the answer to the connection."""
+
+    def open(self, status: int, lines: bytes) -> None:
+        """Begin an answer in pieces."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a piece, waiting while the client reads slowly; raises ConnectionResetError when it is gone."""
+
+    def close(self) -> None:
+        """End an answer in pieces."""
+
+    def abort(self) -> None:
+        """Break an answer in pieces off, so that the client sees it."""
+
+
+_Way = Callable[[Exchange, Function, Any], None]
 
 
 class Dispatcher:
@@ -50,13 +80,16 @@ class Dispatcher:
         load: meter.Meter,
     ) -> None:
         self._loop = loop
-        self._only = program.only
-        self._find = program.router()
         self._timeout = timeout
         self._meter = load
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.pool = pool.Pool(loop, size=threads)
+        limited = tuple(gate.limited(function, self.pool) for function in program.functions)
+        served = dataclasses.replace(program, functions=limited)
+        self._only = served.only
+        self._find = served.router()
+        self._only_way = self._way(limited[0])
         self.watchdog = watchdog.Watchdog(loop, timeout=timeout, load=load)
 
     def begin(self, exchange: Exchange) -> None:
@@ -65,16 +98,13 @@ class Dispatcher:
         if not self.watchdog.watching:
             self.watchdog.watch()
         received = exchange.request
-        function = self._only
+        function, way = self._only, self._only_way
         try:
             if function is None:
                 function = self._find(received)
+                way = self._way(function)
             prepare = function.prepare
-            argument = received if prepare is None else prepare(received)
-            if function.is_async:
-                self._start(exchange, function, _guarded(function.call, argument))
-            else:
-                self._submit(exchange, function, argument)
+            way(exchange, function, received if prepare is None else prepare(received))
         except Exception as error:  # noqa: BLE001  # the boundary of a request
             self._fail(exchange, function, error, ours=True)
 
@@ -86,6 +116,26 @@ class Dispatcher:
             await asyncio.wait(self._tasks, timeout=1.0)
         self.pool.close()
 
+    def _way(self, function: Function) -> _Way:
+        """How a function is run; one that only makes a generator runs none of the user's code yet."""
+        if function.is_async:
+            return self._run
+        makes_generator = function.call is function.written and signatures.is_generator(function.written)
+        return self._run_inline if function.inline or makes_generator else self._submit
+
+    def _run(self, exchange: Exchange, function: Function, argument: object) -> None:
+        self._start(exchange, function, _guarded(function.call, argument))
+
+    def _run_inline(self, exchange: Exchange, function: Function, argument: object) -> None:
+        try:
+            result = function.call(argument)
+        except SystemExit as error:
+            self._fail(exchange, function, _exited(error))
+        except Exception as error:  # noqa: BLE001  # the boundary of a request
+            self._fail(exchange, function, error)
+        else:
+            self._finish(exchange, function, result)
+
     def _submit(self, exchange: Exchange, function: Function, argument: object) -> None:
         if self.pool.exhausted or self.pool.full:
             busy = response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
@@ -96,6 +146,7 @@ class Dispatcher:
             function.call, argument, lambda done: self._returned(exchange, function, done, timer)
         )
         timer = self._loop.call_later(self._timeout, self._expire_call, exchange, function, call)
+        exchange.on_gone = partial(self._withdraw, exchange, function, call, timer)
 
     def _returned(
         self, exchange: Exchange, function: Function, call: pool.Call, timer: asyncio.TimerHandle
@@ -116,6 +167,7 @@ class Dispatcher:
             return
         timer = self._loop.call_later(self._timeout, self._expire_task, exchange, function, task)
         self._tasks.add(task)
+        exchange.on_gone = partial(self._leave, exchange, function, task)
         task.add_done_callback(partial(self._settle, exchange, function, timer))
 
     def _settle(
@@ -142,28 +194,72 @@ class Dispatcher:
         if exchange.answered:
             return
         try:
-            answer = (function.render or response.answer)(result)
+            reply = (function.render or response.answer)(result)
         except Exception as error:  # noqa: BLE001  # a result that cannot be sent is the function's error
             self._fail(exchange, function, error)
             return
-        self._answer(exchange, answer)
+        if isinstance(reply, response.Stream):
+            self._stream(exchange, function, reply)
+        else:
+            self._answer(exchange, reply)
+
+    def _stream(self, exchange: Exchange, function: Function, stream: response.Stream) -> None:
+        task = self._starter.start(
+            flow.run(stream, exchange, threads=self.pool, inline=function.inline, timeout=self._timeout)
+        )
+        self._tasks.add(task)
+        exchange.on_gone = partial(_cancel, task)
+        task.add_done_callback(partial(self._streamed, exchange, function))
+
+    def _streamed(
+        self, exchange: Exchange, function: Function, task: asyncio.Task[response.Answer | None]
+    ) -> None:
+        self._tasks.discard(task)
+        error = flow.GoneError() if task.cancelled() else task.exception()
+        if error is None and (instead := task.result()) is not None:
+            self._answer(exchange, instead)
+        elif error is None:
+            self._meter.leave()
+        elif not exchange.answered:
+            self._unstreamed(exchange, function, error)
+        else:
+            self._broken(exchange, function, error)
+
+    def _unstreamed(self, exchange: Exchange, function: Function, error: BaseException) -> None:
+        """Answer for a stream that ended before its first piece."""
+        if isinstance(error, flow.GoneError):
+            self._replace(exchange, function, _GONE)
+        elif isinstance(error, flow.TooLateError):
+            self._timed_out(exchange, function)
+        else:
+            self._fail(exchange, function, error)
+
+    def _broken(self, exchange: Exchange, function: Function, error: BaseException) -> None:
+        """Break a stream off in the middle."""
+        if not isinstance(error, flow.GoneError):
+            self._failure(function, error, ours=False)
+        self._meter.leave()
+        exchange.abort()
 
     def _fail(
         self, exchange: Exchange, function: Function | None, error: BaseException, *, ours: bool = False
     ) -> None:
         if isinstance(error, errors.HttpError):
-            answer = response.plain(error.status, error.message, lines=error.lines)
+            answer = response.of_error(error)
         else:
-            answer = self._failure(function, error, ours=ours)
+            answer = self._failure(exchange, function, error, ours=ours)
         if not exchange.answered:
             self._answer(exchange, answer)
 
-    def _failure(self, function: Function | None, error: BaseException, *, ours: bool) -> Answer:
+    def _failure(
+        self, exchange: Exchange, function: Function | None, error: BaseException, *, ours: bool
+    ) -> Answer:
         """The answer of an error that says nothing to the client; the log says whose it is."""
         name = "" if function is None else function.name
         trace = error.__traceback__ if ours else _users_frames(error.__traceback__)
         said = "The framework failed around the function %s" if ours else "The function %s raised"
-        _log.error(said, name, exc_info=(type(error), error, trace))
+        origin = {"origin": "framework" if ours else "function", "request": exchange.request}
+        _log.error(said, name, exc_info=(type(error), error, trace), extra=origin)
         if isinstance(error, watchdog.BlockedError):
             return self._too_late()
         return _OURS if ours else _CRASH
@@ -172,12 +268,29 @@ class Dispatcher:
         self._timed_out(exchange, function)
         task.cancel()
 
+    def _leave(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
+        """The client left: nobody waits for what this task does."""
+        if not exchange.answered:
+            self._replace(exchange, function, _GONE)
+        task.cancel()
+
+    def _withdraw(
+        self, exchange: Exchange, function: Function, call: pool.Call, timer: asyncio.TimerHandle
+    ) -> None:
+        """The client left: what no thread has begun is not begun; what runs is not cut short in the middle."""
+        if self.pool.withdraw(call):
+            timer.cancel()
+            self._replace(exchange, function, _GONE)
+
     def _expire_call(self, exchange: Exchange, function: Function, call: pool.Call) -> None:
         self.pool.abandon(call)
         self._timed_out(exchange, function)
 
     def _timed_out(self, exchange: Exchange, function: Function) -> None:
-        _log.error("The function %s did not answer within %g seconds", function.name, self._timeout)
+        origin = {"origin": "function", "request": exchange.request}
+        _log.error(
+            "The function %s did not answer within %g seconds", function.name, self._timeout, extra=origin
+        )
         self._replace(exchange, function, self._too_late())
 
     def _too_late(self) -> Answer:
@@ -194,12 +307,20 @@ class Dispatcher:
         exchange.send(answer)
 
 
+def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+
+
 async def _guarded(call: Callable[[Any], Awaitable[Any]], argument: object) -> Any:
     try:
         return await call(argument)
     except SystemExit as error:
-        # Out of a task it would end the loop, and with it the requests of others.
-        raise errors.FrameworkError(f"the function called sys.exit({error.code!r})") from error
+        raise _exited(error) from error
+
+
+def _exited(error: SystemExit) -> errors.FrameworkError:
+    """What stands for an exit, which would end the loop, and with it the requests of others."""
+    return errors.FrameworkError(f"the function called sys.exit({error.code!r})")
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

@@ -11,10 +11,10 @@ from typing import Any
 
 from functions_framework.registry import Signature
 from functions_framework.request import Request
-from functions_framework.response import Answer
+from functions_framework.response import Reply
 
 Prepare = Callable[[Request], Any]  # Any: what this function takes
-Render = Callable[[Any], Answer]  # Any: what this function returns
+Render = Callable[[Any], Reply]  # Any: what this function returns
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from functions_framework import clock
+from functions_framework import clock, errors
 
 _AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 _GROW_AFTER = 0.005
@@ -33,6 +33,7 @@ class Call:
         "done",
         "error",
         "function",
+        "late",
         "left_behind",
         "result",
         "started",
@@ -47,6 +48,7 @@ class Call:
         self.context = contextvars.copy_context()
         self.started = threading.Lock()  # held by whoever decides first: a thread to run it, or abandon
         self.abandoned = False
+        self.late: Callable[[], None] | None = None  # called on the loop when it ends after it was abandoned
         self.left_behind = False  # the thread saw that it was abandoned, and has ended
         self.result: Any = None
         self.error: BaseException | None = None
@@ -97,15 +99,60 @@ class Pool:
         self._queue.put(call)
         return call
 
-    def abandon(self, call: Call) -> None:
-        """Give up a call: it is not begun, or its thread is left behind and replaced when needed."""
+    async def run(
+        self, function: Callable[[Any], Any], argument: object, *, ended: Callable[[], None]
+    ) -> Any:
+        """Run the function in a thread and wait; cancelled, it leaves the thread behind.
+
+        Args:
+            function: what runs.
+            argument: what it is given.
+            ended: called on the loop when it has really ended, or will never begin.
+
+        Raises:
+            Overloaded: there is no thread for it.
+            Exception: what the function raised.
+        """
+        if self.exhausted or self.full:
+            ended()
+            raise errors.Overloaded("All threads of this instance are taken.")
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def finished(_: Call) -> None:
+            ended()
+            done.set_result(None)
+
+        call = self.submit(function, argument, finished)
+        call.late = ended
+        try:
+            await done
+        except asyncio.CancelledError:
+            if not done.done() and not self.abandon(call):
+                ended()
+            raise
+        if call.error is not None:
+            raise call.error
+        return call.result
+
+    def abandon(self, call: Call) -> bool:
+        """Give up a call: True when a thread had begun it, which is left behind and replaced when needed."""
+        if self.withdraw(call):
+            return False
         call.abandoned = True
         self._outstanding -= 1
+        self.stuck += 1
+        self._workers -= 1
+        if self._workers < self._outstanding:
+            self._add_capacity()
+        return True
+
+    def withdraw(self, call: Call) -> bool:
+        """Take a call back that no thread has begun; False when one has."""
         if not call.started.acquire(blocking=False):
-            self.stuck += 1
-            self._workers -= 1
-            if self._workers < self._outstanding:
-                self._add_capacity()
+            return False
+        call.abandoned = True
+        self._outstanding -= 1
+        return True
 
     def close(self) -> None:
         """Let idle threads end; threads are daemons, so a hanging one does not keep the process."""
@@ -183,6 +230,8 @@ class Pool:
             if call.abandoned:
                 self.stuck -= 1
                 self._workers += not call.left_behind  # abandoned in its last moment: the thread works on
+                if call.late is not None:
+                    call.late()
             else:
                 self._outstanding -= 1
                 self._completed += 1

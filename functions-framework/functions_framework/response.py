@@ -1,4 +1,4 @@
-"""A function's result as an answer: status, header lines and body.
+"""A function's result as an answer: status, header lines, and a body or the stream of one.
 
 It writes to no connection; framing headers are the server's alone, so a function's are dropped.
 """
@@ -6,15 +6,38 @@ It writes to no connection; framing headers are the server's alone, so a functio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from functions_framework import jsons
+from functions_framework import errors, jsons
 
 HeaderInput: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
 Answer: TypeAlias = tuple[int, bytes, bytes]
 """Status, header lines each ended by CRLF, body. A plain tuple because every request makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose body comes piece by piece; `signatures` make it, the dispatcher sends it.
+
+    Attributes:
+        status: the status.
+        lines: header lines, each ended by CRLF; a missing content type is told by the first item.
+        chunks: gives bytes, str, anything that JSON holds (a line each), or an `sse.Event`; one of an async
+            generator runs on the loop, another one in threads.
+        events: items are server-sent events, because the content type says so.
+    """
+
+    status: int
+    lines: bytes
+    chunks: AsyncIterable[Any] | Iterator[Any]  # Any: encoded by flow.py
+    events: bool = False
+
+
+Reply: TypeAlias = Answer | Stream
+"""What a function's result becomes."""
 
 JSON_TYPE = b"content-type: application/json\r\n"
 TEXT_TYPE = b"content-type: text/plain; charset=utf-8\r\n"
@@ -22,6 +45,7 @@ _HTML = "text/html; charset=utf-8"
 _HTML_TYPE = b"content-type: text/html; charset=utf-8\r\n"
 _BYTES = "application/octet-stream"
 _BYTES_TYPE = b"content-type: application/octet-stream\r\n"
+_EVENTS = b"content-type: text/event-stream"
 _SERVERS_OWN = frozenset({
     "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "date", "x-ofn-revision",
 })  # fmt: skip
@@ -73,7 +97,7 @@ class Response:
         self._add("set-cookie", f"{name}={value}; {attributes}")
 
 
-def answer(result: object) -> Answer:
+def answer(result: object) -> Reply:
     """The answer of what a function returned; raises TypeError or ValueError for what is none."""
     kind = type(result)
     if kind is dict or kind is list:
@@ -90,13 +114,28 @@ def plain(status: int, text: str, *, lines: bytes = b"") -> Answer:
     return status, TEXT_TYPE + lines, f"{text}\n".encode()
 
 
-def _spelt_out(result: object) -> Answer:
+def of_error(error: errors.HttpError) -> Answer:
+    """The answer of an error that says its status."""
+    if isinstance(error, errors.InvalidInput):
+        told = {"errors": [{"path": path, "message": message} for path, message in error.paths]}
+        return error.status, JSON_TYPE + error.lines, jsons.dumps(told)
+    return plain(error.status, error.message, lines=error.lines)
+
+
+def is_stream(body: object) -> bool:
+    """True for what is sent piece by piece: generators, async generators, and iterators of any kind."""
+    return isinstance(body, Iterator | AsyncIterable)
+
+
+def _spelt_out(result: object) -> Reply:
     if result is None:
         return 204, b"", b""
     if isinstance(result, tuple):
         return _of_response(_of_tuple(result))
     if isinstance(result, Response):
         return _of_response(result)
+    if is_stream(result):
+        return Stream(200, b"", result)  # type: ignore[arg-type]  # is_stream says so
     body, content_type = _body(result)
     return 200, b"content-type: " + content_type.encode() + b"\r\n", body
 
@@ -112,15 +151,17 @@ def _of_tuple(result: tuple[Any, ...]) -> Response:
     raise TypeError("a tuple is answered as (body, status), (body, headers) or (body, status, headers)")
 
 
-def _of_response(response: Response) -> Answer:
+def _of_response(response: Response) -> Reply:
     inner = response.body
     if isinstance(inner, Response):  # (Response, status, headers), as Flask allows
         merged = Response(inner.body, response.status, {**inner.headers, **response.headers})
         return _of_response(merged)
     if not 200 <= response.status < 600:
         raise ValueError(f"a function cannot answer with status {response.status}; use 200 to 599")
-    body, content_type = (b"", "") if inner is None else _body(inner)
     lines, has_type = _lines(response.headers)
+    if is_stream(inner) and response.status not in BODILESS:
+        return Stream(response.status, lines, inner, _EVENTS in lines.lower())  # type: ignore[arg-type]  # as above
+    body, content_type = (b"", "") if inner is None else _body(inner)
     if not has_type and content_type and response.status not in BODILESS:
         lines += b"content-type: " + content_type.encode() + b"\r\n"
     return response.status, lines, b"" if response.status in BODILESS else body

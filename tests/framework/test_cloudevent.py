@@ -97,7 +97,9 @@ def test_a_new_event_gets_an_id_and_the_version() -> None:
 
 def test_an_event_becomes_an_answer_and_a_document() -> None:
     event = CloudEvent({**ATTRIBUTES, "subject": "ü%"}, {"a": 1})
-    _, lines, body = response.answer(event.to_response())
+    answer = response.answer(event.to_response())
+    assert isinstance(answer, tuple)
+    _, lines, body = answer
     assert b"ce-subject: %C3%BC%25\r\n" in lines
     assert body == b'{"a":1}'
     assert json.loads(event.to_structured())["data"] == {"a": 1}

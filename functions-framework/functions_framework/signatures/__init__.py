@@ -35,3 +35,11 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
 def is_async(call: Callable[..., Any]) -> bool:
     """True when calling it gives a coroutine."""
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004  # an object whose __call__ is async
+
+
+def is_generator(call: Callable[..., Any] | None) -> bool:
+    """True when calling it only makes a generator or async generator, and runs none of its code."""
+    return any(
+        inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
+        for each in (call, getattr(call, "__call__", None))  # noqa: B004  # an object whose __call__ yields
+    )

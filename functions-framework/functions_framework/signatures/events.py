@@ -8,7 +8,7 @@ from typing import Any
 from functions_framework import cloudevent, response, signatures
 from functions_framework.function import Function
 from functions_framework.registry import Note
-from functions_framework.response import Answer
+from functions_framework.response import Reply
 
 _OK = response.plain(200, "OK")
 
@@ -30,7 +30,7 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     )
 
 
-def render(result: object) -> Answer:
+def render(result: object) -> Reply:
     """The answer of an event function's result."""
     if result is None:
         return _OK

@@ -1,0 +1,300 @@
+"""A streamed answer on its way from the function to the exchange: first piece, pace, end.
+
+It frames nothing (connection.py); what goes wrong leaves `run` as an error, and dispatch.py says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from typing import Any, Protocol
+
+from functions_framework import errors, jsons, pool, response, sse
+
+_log = logging.getLogger("functions_framework")
+_AHEAD = 64 << 10  # bytes that a plain generator may be ahead of its reader, beside one piece
+_UNKNOWN_SIZE = 4 << 10
+_EVENTS_TYPE = b"content-type: text/event-stream\r\ncache-control: no-cache\r\n"
+_LINES_TYPE = b"content-type: application/x-ndjson\r\n"
+_TEXT_TYPE = b"content-type: text/html; charset=utf-8\r\n"
+_BYTES_TYPE = b"content-type: application/octet-stream\r\n"
+_END = object()
+
+Encode = Callable[[Any], Any]  # Any: an item of the user's; bytes, or the item itself
+
+
+class TooLateError(errors.FrameworkError):
+    """The function gave no first piece within the time of a request."""
+
+
+class GoneError(errors.FrameworkError):
+    """The client has left."""
+
+
+class Exchange(Protocol):
+    """The way to the client; connection.Exchange is one."""
+
+    is_head: bool
+
+    def open(self, status: int, lines: bytes) -> None:
+        """Send the head."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a piece, waiting while the client reads slowly; raises ConnectionResetError when it is gone."""
+
+    def close(self) -> None:
+        """Send the end."""
+
+
+class Encoder:
+    """Makes bytes of items; the first item decides what the content is, where no header says it."""
+
+    def __init__(self, *, events: bool) -> None:
+        self.kind = b""
+        self._events = events
+
+    def __call__(self, item: object) -> bytes:
+        """The bytes of an item; raises TypeError for what has no JSON form."""
+        if not self.kind:
+            self.kind = _kind(item, events=self._events)
+            self._events = self.kind is _EVENTS_TYPE
+        return sse.encode(item) if self._events else encode(item)
+
+
+def encode(item: object) -> bytes:
+    """An item outside an event stream: bytes and text as they are, anything else as a line of JSON."""
+    if isinstance(item, bytes):
+        return item
+    if isinstance(item, str):
+        return item.encode()
+    if isinstance(item, bytearray | memoryview):
+        return bytes(item)
+    return item.encode() if isinstance(item, sse.Event) else jsons.dumps(item) + b"\n"
+
+
+def _kind(item: object, *, events: bool) -> bytes:
+    if events or isinstance(item, sse.Event):
+        return _EVENTS_TYPE
+    if isinstance(item, str):
+        return _TEXT_TYPE
+    return _BYTES_TYPE if isinstance(item, bytes | bytearray | memoryview) else _LINES_TYPE
+
+
+async def run(
+    stream: response.Stream, exchange: Exchange, *, threads: pool.Pool, inline: bool, timeout: float
+) -> response.Answer | None:
+    """Send the stream; the answer instead when it is empty.
+
+    Args:
+        stream: what the function gave.
+        exchange: where it goes.
+        threads: runs a plain generator.
+        inline: a plain generator never blocks and runs on the loop.
+        timeout: seconds until the first piece must be there.
+
+    Raises:
+        TooLateError: there was no first piece in time.
+        GoneError: the client left.
+        Exception: whatever the function raised; the exchange is open when that was after the first piece.
+    """
+    encoder = Encoder(events=stream.events)
+    pieces = items(stream.chunks, encoder, threads=threads, inline=inline)
+    try:
+        first = await _first(pieces, timeout)
+        if not isinstance(first, bytes):
+            return stream.status, stream.lines, b""
+        exchange.open(stream.status, _head(stream, encoder.kind))
+        if not exchange.is_head:
+            await _write_all(exchange, first, pieces)
+        exchange.close()
+    except SystemExit as error:
+        # Out of a task it would end the loop, and with it the requests of others.
+        raise errors.FrameworkError(f"the function called sys.exit({error.code!r})") from error
+    finally:
+        async with asyncio.timeout(timeout):
+            await pieces.aclose()
+    return None
+
+
+async def _first(pieces: Pieces, timeout: float) -> object:
+    clock = asyncio.timeout(timeout)
+    try:
+        async with clock:
+            return await anext(pieces, _END)
+    except TimeoutError as error:
+        if not clock.expired():
+            raise
+        pieces.abandon()
+        raise TooLateError from error
+
+
+def _head(stream: response.Stream, kind: bytes) -> bytes:
+    if b"content-type: " not in stream.lines:
+        return stream.lines + kind
+    no_cache = stream.events and b"cache-control: " not in stream.lines
+    return stream.lines + b"cache-control: no-cache\r\n" if no_cache else stream.lines
+
+
+async def _write_all(exchange: Exchange, first: bytes, pieces: Pieces) -> None:
+    await _write(exchange, first)
+    async for piece in pieces:
+        await _write(exchange, piece)
+
+
+async def _write(exchange: Exchange, piece: bytes) -> None:
+    try:
+        await exchange.write(piece)
+    except ConnectionResetError as error:  # the exchange's, never the function's own
+        raise GoneError from error
+
+
+class Pieces(Protocol):
+    """Pieces of a body, in order."""
+
+    def __aiter__(self) -> AsyncIterator[Any]: ...
+
+    async def __anext__(self) -> Any: ...  # Any: what the encoder makes
+
+    async def aclose(self) -> None:
+        """End the function's generator: its `finally` runs."""
+
+    def abandon(self) -> None:
+        """It hangs: wait for it no more."""
+
+
+def items(
+    chunks: AsyncIterable[Any] | Iterator[Any],
+    encoder: Encode = lambda item: item,
+    *,
+    threads: pool.Pool,
+    inline: bool,
+) -> Pieces:
+    """What a function streams, read where it may be read: on the loop, or in threads."""
+    if isinstance(chunks, AsyncIterable):
+        return OnLoop(chunks, encoder)
+    return OnLoop(_stepped(chunks), encoder) if inline else Threaded(chunks, encoder, threads)
+
+
+async def _stepped(items: Iterator[Any]) -> AsyncIterator[Any]:
+    try:
+        for item in items:
+            yield item
+    finally:
+        _close(items)
+
+
+class OnLoop:
+    """An async iterator of items as pieces."""
+
+    def __init__(self, items: AsyncIterable[Any], encoder: Encode) -> None:
+        self._items = items
+        self._next = aiter(items).__anext__
+        self._encode = encoder
+
+    def __aiter__(self) -> OnLoop:
+        return self
+
+    async def __anext__(self) -> Any:  # Any: what the encoder makes
+        return self._encode(await self._next())
+
+    async def aclose(self) -> None:
+        close = getattr(self._items, "aclose", None)
+        if close is not None:
+            await close()
+
+    def abandon(self) -> None:
+        """Nothing hangs: it was cancelled."""
+
+
+class Threaded:
+    """A plain iterator read in threads of the pool, a little ahead of its reader; no thread waits for the reader."""
+
+    def __init__(self, items: Iterator[Any], encoder: Encode, threads: pool.Pool) -> None:
+        self._items = items
+        self._encode = encoder
+        self._pool = threads
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()  # one for the whole generator, whatever threads run it
+        self._ready: deque[Any] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._call: pool.Call | None = None
+        self._error: BaseException | None = None
+        self._ended = self._closing = False
+
+    def __aiter__(self) -> Threaded:
+        return self
+
+    async def __anext__(self) -> Any:  # Any: what the encoder makes
+        while not self._ready:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                raise StopAsyncIteration
+            if self._call is None:
+                self._call = self._pool.submit(self._pull, None, self._pulled)
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        return self._ready.popleft()
+
+    async def aclose(self) -> None:
+        """End the generator, when its thread lets go of it."""
+        self._closing = True
+        if self._call is None:
+            self._end()
+
+    def abandon(self) -> None:
+        """Leave the thread that runs it behind."""
+        if self._call is not None:
+            self._pool.abandon(self._call)
+
+    def _pull(self, _: object) -> bool:
+        """Read pieces until enough are ready; True at the end. In a thread."""
+        return self._context.run(self._read)
+
+    def _read(self) -> bool:
+        room = _AHEAD
+        while room > 0 and not self._closing:
+            try:
+                item = next(self._items)
+            except StopIteration:
+                return True
+            piece = self._encode(item)
+            room -= (len(piece) if isinstance(piece, bytes) else _UNKNOWN_SIZE) + 64
+            self._ready.append(piece)
+            self._loop.call_soon_threadsafe(self._wake)
+        return False
+
+    def _pulled(self, call: pool.Call) -> None:
+        self._call = None
+        self._error = call.error
+        self._ended = call.error is not None or bool(call.result)
+        self._wake()
+        if self._closing:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._pool.submit(self._close, None, _closed)
+
+    def _close(self, _: object) -> None:
+        """In a thread."""
+        self._context.run(_close, self._items)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _close(items: Iterator[Any]) -> None:
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()
+
+
+def _closed(call: pool.Call) -> None:
+    if call.error is not None:
+        _log.error("A generator of the function raised while it was closed", exc_info=call.error)
