@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import click
 import typer
+import typer.core
 
 from openfunction_py.cli import failures, options, output
 
@@ -35,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def build(names: list[str]) -> click.Command:
     """The application with the given commands."""
+    typer.core.HAS_RICH = (
+        False  # its help is plain, and with rich typer would escape the brackets of `[default: …]`
+    )
     app = typer.Typer(
         name="ofn",
         help="Functions from a manifest or a Python file to an answer: on this machine, or on a cluster.",

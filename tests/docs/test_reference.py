@@ -73,6 +73,12 @@ def test_every_option_that_the_page_names_anywhere_exists() -> None:
     assert options(ROOT_COMMAND) <= named
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_help_page_has_no_marks_of_another_format(name: str) -> None:
+    page = COMMANDS[name].get_help(click.Context(COMMANDS[name], info_name=name))
+    assert "\\[" not in page
+
+
 def codes(error: type[failures.Failure]) -> set[int]:
     """The exit codes of an error and of all below it."""
     return {error.exit_code}.union(*(codes(child) for child in error.__subclasses__()))
