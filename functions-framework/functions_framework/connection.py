@@ -7,33 +7,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import httptools
 
-from functions_framework import presence, response, streaming
+from functions_framework import head, presence, response, streaming
+from functions_framework.exchange import Exchange
 from functions_framework.request import Request
 from functions_framework.response import Answer
+from functions_framework.settings import Limits
 
-_NOTED = frozenset({b"content-length", b"expect", b"host"})
+_NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JOIN_BELOW = 64 << 10
 _ONE_READ = 256 << 10
 _LINGER = 1.0
+_CHUNK_OVERHEAD = 8  # bytes around each byte of a body in chunks; more is an attack by extensions
 _REASONS = {
     400: "This is no valid HTTP request.",
     408: "The request did not arrive in time.",
     413: "The request's body is larger than this function accepts.",
+    417: "Of expectations only 100-continue is met.",
     431: "The request's header fields are larger than this function accepts.",
+    501: "This server is no proxy, and of transfer codings it knows only chunked.",
+    505: "Use HTTP/1.1 or HTTP/1.0.",
 }
 
 
 class Site(Protocol):
     """What a connection needs of the server it belongs to."""
 
-    max_body: int
-    max_head: int
+    limits: Limits
     draining: bool
     loop: asyncio.AbstractEventLoop
 
@@ -50,59 +54,20 @@ class Site(Protocol):
         """The header lines that every answer carries."""
 
 
-class Exchange:
-    """One request and the way back to its connection; with `refusal` set, an error to be sent in its turn."""
-
-    __slots__ = ("answered", "connection", "is_head", "keep_alive", "old", "on_gone", "refusal", "request")
-
-    def __init__(self, connection: Connection, request: Request, *, keep_alive: bool, old: bool) -> None:
-        self.connection = connection
-        self.request = request
-        self.keep_alive = keep_alive
-        self.old = old  # HTTP/1.0, where keeping the connection must be said
-        self.is_head = request.method == "HEAD"
-        self.answered = False
-        self.refusal = 0
-        self.on_gone: Callable[[], None] | None = (
-            None  # called once when the client leaves before its answer ends
-        )
-
-    def send(self, answer: Answer) -> None:
-        """Write the answer; the first one counts."""
-        if not self.answered:
-            self.answered = True
-            self.connection.reply(self, answer)
-
-    def open(self, status: int, lines: bytes) -> None:
-        """Begin an answer whose body comes in pieces; nothing happens when it has been answered."""
-        if not self.answered:
-            self.answered = True
-            self.connection.begin_stream(self, status, lines)
-
-    async def write(self, chunk: bytes) -> None:
-        """Send a piece, waiting while the client reads slowly; raises ConnectionResetError when it is gone."""
-        await self.connection.write_stream(self, chunk)
-
-    def close(self) -> None:
-        """End a streamed answer: its body is whole."""
-        self.connection.end_stream(self)
-
-    def abort(self) -> None:
-        """Break a streamed answer off, so that the client sees that its body is not whole."""
-        self.connection.break_stream(self)
-
-
 class Connection(asyncio.Protocol):
     """Keeps the order of pipelined requests: one is worked on, the others wait in a queue."""
 
     __slots__ = (
-        "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields", "_got_headers",
-        "_has_host", "_head_size", "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_stream",
-        "_target", "_transport", "in_message", "touched",
+        "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields",
+        "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_old", "_parser", "_paused",
+        "_peer", "_pumping", "_queue", "_refused", "_site", "_stream", "_target", "_transport",
+        "_unsent", "in_message", "since", "touched",
     )  # fmt: skip
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._limits = site.limits
+        self._left = site.limits.kept_requests
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
@@ -111,7 +76,8 @@ class Connection(asyncio.Protocol):
         self._peer: Any = None
         self._blocked = self._paused = self._pumping = self._refused = self._ended = False
         self.in_message = False
-        self.touched = 0.0
+        self._unsent = (0, 0.0)  # bytes that wait for a slow reader, and since when that many
+        self.touched = self.since = 0.0  # when bytes came last, and when this request began to come
         self.on_message_begin()
         self.in_message = False
 
@@ -121,7 +87,7 @@ class Connection(asyncio.Protocol):
         """Register with the site."""
         self._transport = cast("asyncio.Transport", transport)
         self._peer = transport.get_extra_info("peername")
-        self.touched = self._site.loop.time()
+        self.touched = self.since = self._site.loop.time()
         self._site.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
@@ -134,6 +100,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more; stay open while it waits for an answer."""
         self._ended = True
+        if self.in_message:
+            self._refuse(400)  # cut off in the middle
         if self._stream is not None:
             return False  # a client that watches a stream and closes has left, not just stopped asking
         if self._current is not None:
@@ -158,26 +126,40 @@ class Connection(asyncio.Protocol):
         self.touched = self._site.loop.time()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refused = True  # answered as HTTP/1.1 and closed; the rest would be another protocol
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400)
-        if self.in_message and not self._got_headers:
-            # A field without end reaches no callback, so what was fed counts too, with one read of slack.
-            self._fed += len(data)
-            if self._fed > self._site.max_head + _ONE_READ:
+        if self.in_message:
+            self._count(len(data))
+
+    def _upgraded(self, rest: bytes) -> None:
+        """The parser stopped at an upgrade; nobody took it (RFC 9110 §7.8 allows that), so HTTP/1.1 goes on."""
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.data_received(rest)
+
+    def _count(self, size: int) -> None:
+        """A field or a chunk extension without end reaches no callback, so what was fed counts too."""
+        self._fed += size
+        slack = self._limits.max_head + _ONE_READ
+        if not self._got_headers:
+            if self._fed > slack:
                 self._refuse(431)
+        elif self._fed - self._body_size > slack + self._body_size * _CHUNK_OVERHEAD:
+            self._refuse(400)
 
     # httptools' side
 
     def on_message_begin(self) -> None:
         """A request line begins."""
         self.in_message = True
+        self.since = self.touched
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._head_size = self._body_size = self._fed = 0
-        self._got_headers = self._has_host = self._continue = False
+        self._got_headers = self._has_host = self._continue = self._old = False
 
     def on_url(self, part: bytes) -> None:
         """A piece of the request target."""
@@ -187,9 +169,11 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header field."""
         self._head_size += len(name) + len(value) + 4
-        if self._head_size > self._site.max_head:
+        if self._head_size > self._limits.max_head:
             self._refuse(431)
             return
+        if self._got_headers:
+            return  # a trailer, which must not be taken for a header field (RFC 9110 §6.5.1)
         self._fields.append((name, value))
         lowered = name.lower()
         if lowered in _NOTED:
@@ -197,21 +181,35 @@ class Connection(asyncio.Protocol):
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"host":
-            if self._has_host:
+            if self._has_host or not head.is_host(value):
                 self._refuse(400)
             self._has_host = True
         elif name == b"expect":
             self._continue = value.strip().lower() == b"100-continue"
-        elif value.isdigit() and int(value) > self._site.max_body:
+            if not self._continue and self._parser.get_http_version() != "1.0":
+                self._refuse(417)
+        elif name == b"transfer-encoding":
+            if (status := head.coding_refusal(value)) or self._parser.get_http_version() == "1.0":
+                self._refuse(status or 400)
+        elif value.isdigit() and int(value) > self._limits.max_body:
             self._refuse(413)
 
     def on_headers_complete(self) -> None:
         """Refuse what lacks a host; let a waiting client send its body."""
         self._got_headers = True
+        self._fed = 0
         if self._refused:
             return
-        if not self._has_host and self._parser.get_http_version() == "1.1":
+        version = self._parser.get_http_version()
+        if version != "1.1":
+            self._old = True
+            self._continue = False  # RFC 9110 §10.1.1: of an old client it is ignored
+            if version != "1.0":
+                self._refuse(505)
+        elif not self._has_host:
             self._refuse(400)
+        if len(self._fields) > self._limits.max_fields:
+            self._refuse(431)
         elif self._continue and self._current is None:
             self._invite()
 
@@ -219,7 +217,7 @@ class Connection(asyncio.Protocol):
         """A piece of the body."""
         self._continue = False  # it comes unasked
         self._body_size += len(part)
-        if self._body_size > self._site.max_body:
+        if self._body_size > self._limits.max_body:
             self._refuse(413)
         elif not self._refused:
             self._body.append(part)
@@ -230,19 +228,27 @@ class Connection(asyncio.Protocol):
         if self._refused or self._transport is None or self._transport.is_closing():
             return
         parser, body = self._parser, self._body
-        request = Request(
-            parser.get_method().decode("latin-1"),
-            self._target,
-            self._fields,
-            (body[0] if len(body) == 1 else b"".join(body)) if body else b"",
-            self._peer,
-        )
+        method, target, status = parser.get_method().decode("latin-1"), self._target, 0
+        if target[:1] != b"/":
+            status, target = head.path_form(method, target, self._fields)
+            if status >= 400:
+                self._refuse(status)
+                return
+        self._left -= 1
         exchange = Exchange(
             self,
-            request,
-            keep_alive=parser.should_keep_alive() and not parser.should_upgrade(),
-            old=parser.get_http_version() == "1.0",
+            Request(
+                method,
+                target,
+                self._fields,
+                (body[0] if len(body) == 1 else b"".join(body)) if body else b"",
+                self._peer,
+            ),
+            keep_alive=parser.should_keep_alive() and self._left != 0,
+            old=self._old,
         )
+        if status:
+            exchange.ready = head.SERVER_OPTIONS
         if self._current is None and not self._queue and not self._blocked:
             self._begin(exchange)
         else:
@@ -259,7 +265,7 @@ class Connection(asyncio.Protocol):
             return
         status, lines, body = answer
         close = not exchange.keep_alive or self._last_of_all()
-        head = b"%b%b%b%b%b\r\n" % (
+        top = b"%b%b%b%b%b\r\n" % (
             response.STATUS_LINES[status],
             lines,
             b"" if status in response.BODILESS else b"content-length: %d\r\n" % len(body),
@@ -267,11 +273,11 @@ class Connection(asyncio.Protocol):
             b"connection: close\r\n" if close else b"connection: keep-alive\r\n" if exchange.old else b"",
         )
         if exchange.is_head or not body:
-            transport.write(head)
+            transport.write(top)
         elif len(body) < _JOIN_BELOW:
-            transport.write(head + body)
+            transport.write(top + body)
         else:
-            transport.write(head)  # not writelines, which in some releases of asyncio never pauses us
+            transport.write(top)  # not writelines, which in some releases of asyncio never pauses us
             transport.write(body)
         self._go_on(transport, close=close)
 
@@ -337,6 +343,8 @@ class Connection(asyncio.Protocol):
         self._current = exchange
         if exchange.refusal:
             self._send_refusal(exchange)
+        elif exchange.ready is not None:
+            exchange.send(exchange.ready)
         else:
             self._site.begin(exchange)
 
@@ -404,7 +412,8 @@ class Connection(asyncio.Protocol):
     @property
     def waiting(self) -> asyncio.Transport | None:
         """The transport of a client that waits for an answer of which nothing is sent, else None."""
-        waits = self._current is not None and self._stream is None and not self._current.old
+        current = self._current
+        waits = current is not None and self._stream is None and not current.old and not current.refusal
         return self._transport if waits else None
 
     @property
@@ -417,10 +426,23 @@ class Connection(asyncio.Protocol):
         """True when no request is under way, waiting or arriving."""
         return self._current is None and not self._queue and not self.in_message
 
-    def expire(self) -> None:
-        """Refuse a request that stopped arriving."""
-        if self.in_message and self._current is None:
-            self._refuse(408)
+    def look(self, now: float) -> None:
+        """End what takes too long: a request that arrives slowly, an answer that is not read, no use at all."""
+        limits = self._limits
+        if self._blocked and self._transport is not None:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent != self._unsent[0]:
+                self._unsent = (unsent, now)
+            elif now - self._unsent[1] > limits.send_seconds:
+                self.abort()
+        elif self.in_message and self._current is None:
+            seconds = limits.head_seconds
+            if self._got_headers and limits.body_rate:
+                seconds += self._body_size / limits.body_rate
+            if now - self.since > seconds or now - self.touched > limits.stall_seconds:
+                self._refuse(408)
+        elif self.is_idle and now - self.touched > limits.idle_seconds:
+            self.close()
 
     def close(self) -> None:
         """Close after what has been written."""
@@ -440,4 +462,5 @@ class Connection(asyncio.Protocol):
     def _unpause(self) -> None:
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
+            self.since = self._site.loop.time()  # what comes now was kept waiting by us
             self._transport.resume_reading()

@@ -20,7 +20,9 @@ _TCP_CLOSE = 7
 class Asked(Protocol):
     """A connection whose client has ended its side."""
 
-    loop: asyncio.AbstractEventLoop
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The connection's loop."""
 
     @property
     def waiting(self) -> asyncio.Transport | None:

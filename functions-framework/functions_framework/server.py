@@ -9,13 +9,13 @@ import asyncio
 import socket
 
 from functions_framework import clock, connection, dispatch, exits, meter, response
+from functions_framework.exchange import Exchange
 from functions_framework.program import Program
-from functions_framework.settings import InstanceSettings
+from functions_framework.settings import InstanceSettings, Limits
 
 _BACKLOG = 2048
 _SWEEP = 10.0
-_ARRIVAL = 60.0  # a request whose bytes stop for so long is refused
-_KEPT = 900.0  # an unused connection is closed after this; longer than gateways keep theirs
+_SWEEP_LEAST = 0.05
 _PROBES = frozenset({b"/healthz", b"/readyz"})
 _OK = response.plain(200, "ok")
 
@@ -42,8 +42,7 @@ class Server:
 
     def __init__(self, program: Program, settings: InstanceSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.max_body = settings.max_body
-        self.max_head = settings.max_head
+        self.limits = settings.limits
         self.draining = False
         self.meter = meter.Meter(clock.monotonic)
         self._settings = settings
@@ -54,6 +53,7 @@ class Server:
         self._connections: set[connection.Connection] = set()
         self._revision = f"x-ofn-revision: {settings.revision}\r\n" if settings.revision else ""
         self._common, self._common_second = b"", 0
+        self._sweep_period = _period(settings.limits)
         self._sweeper: asyncio.TimerHandle | None = None
         self._quiet = asyncio.Event()
         self._listener: socket.socket | None = None
@@ -61,7 +61,7 @@ class Server:
 
     # connection.Site
 
-    def begin(self, exchange: connection.Exchange) -> None:
+    def begin(self, exchange: Exchange) -> None:
         """Answer what is the framework's own here; everything else is the function's."""
         request = exchange.request
         target = request.full_target
@@ -76,7 +76,7 @@ class Server:
         """Watch over a new connection."""
         self._connections.add(connection)
         if self._sweeper is None:
-            self._sweeper = self.loop.call_later(_SWEEP, self._sweep)
+            self._sweeper = self.loop.call_later(self._sweep_period, self._sweep)
 
     def left(self, connection: connection.Connection) -> None:
         """Forget a connection."""
@@ -166,8 +166,11 @@ class Server:
     def _sweep(self) -> None:
         now = self.loop.time()
         for kept in list(self._connections):
-            if kept.in_message and now - kept.touched > _ARRIVAL:
-                kept.expire()
-            elif kept.is_idle and now - kept.touched > _KEPT:
-                kept.close()
-        self._sweeper = self.loop.call_later(_SWEEP, self._sweep) if self._connections else None
+            kept.look(now)
+        self._sweeper = self.loop.call_later(self._sweep_period, self._sweep) if self._connections else None
+
+
+def _period(limits: Limits) -> float:
+    """How often connections are looked at: a quarter of the shortest limit, within bounds."""
+    shortest = min(limits.head_seconds, limits.stall_seconds, limits.send_seconds, limits.idle_seconds)
+    return max(_SWEEP_LEAST, min(_SWEEP, shortest / 4))

@@ -26,6 +26,23 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may send and how long it may take; times in seconds."""
+
+    max_body: int = 64 * MIB
+    max_head: int = 64 << 10
+    max_fields: int = 256
+    head_seconds: float = 30.0  # from a request's first byte to the end of its head
+    body_rate: float = 240.0  # bytes a second that a body must come at, on average; 0: any
+    stall_seconds: float = 60.0  # without a byte of a request that has begun
+    send_seconds: float = 120.0  # without a byte of an answer read
+    idle_seconds: float = 900.0  # an unused connection; longer than gateways keep theirs
+    kept_requests: int = 0  # on one connection; 0: any number
+    max_streams: int = 128  # at the same time on one connection of HTTP/2
+    max_message: int = 1 * MIB  # of a WebSocket
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceSettings:
     """Where an instance listens, what it limits, and whom it reports to; times in seconds."""
 
@@ -34,9 +51,8 @@ class InstanceSettings:
     timeout: float = 300.0
     grace: float = 30.0
     settle: float = 0.1  # between the start of a drain and the closing of idle connections
-    max_body: int = 64 * MIB
-    max_head: int = 64 << 10
     threads: int = 64
+    limits: Limits = Limits()
     revision: str = ""
     control: str = ""
     instance: str = ""
@@ -72,12 +88,33 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         timeout=_number(environ, "OFN_TIMEOUT_SECONDS", default=default.timeout, low=0.001),
         grace=_number(environ, "OFN_GRACE_SECONDS", default=default.grace),
         settle=_number(environ, "OFN_SETTLE_SECONDS", default=default.settle),
-        max_body=int(_number(environ, "OFN_MAX_BODY_BYTES", default=default.max_body)),
-        max_head=int(_number(environ, "OFN_MAX_HEAD_BYTES", default=default.max_head, low=256)),
         threads=int(_number(environ, "OFN_THREADS", default=default.threads, low=1)),
         revision=environ.get("K_REVISION", ""),
         control=environ.get("OFN_CONTROL", ""),
         instance=environ.get("OFN_INSTANCE", ""),
+        limits=_limits(environ),
+    )
+
+
+def _limits(environ: Mapping[str, str]) -> Limits:
+    """Read OFN_MAX_*, OFN_*_SECONDS and the like; a limit has its field's name."""
+    default = Limits()
+
+    def number(name: str, value: float, low: float = 0) -> float:
+        return _number(environ, name, default=value, low=low)
+
+    return Limits(
+        max_body=int(number("OFN_MAX_BODY_BYTES", default.max_body)),
+        max_head=int(number("OFN_MAX_HEAD_BYTES", default.max_head, 256)),
+        max_fields=int(number("OFN_MAX_FIELDS", default.max_fields, 1)),
+        head_seconds=number("OFN_HEAD_SECONDS", default.head_seconds, 0.001),
+        body_rate=number("OFN_BODY_RATE", default.body_rate),
+        stall_seconds=number("OFN_STALL_SECONDS", default.stall_seconds, 0.001),
+        send_seconds=number("OFN_SEND_SECONDS", default.send_seconds, 0.001),
+        idle_seconds=number("OFN_IDLE_SECONDS", default.idle_seconds, 0.001),
+        kept_requests=int(number("OFN_KEPT_REQUESTS", default.kept_requests)),
+        max_streams=int(number("OFN_MAX_STREAMS", default.max_streams, 1)),
+        max_message=int(number("OFN_MAX_MESSAGE_BYTES", default.max_message, 1)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import queue
 import re
@@ -43,6 +44,14 @@ class Site:
             client.close()
 
 
+def instance_settings(**values: Any) -> settings.InstanceSettings:
+    """Settings by name, an instance's and its limits' alike."""
+    of_limits = {field.name for field in dataclasses.fields(settings.Limits)}
+    limits = settings.Limits(**{name: value for name, value in values.items() if name in of_limits})
+    rest = {name: value for name, value in values.items() if name not in of_limits}
+    return settings.InstanceSettings(limits=limits, **rest)
+
+
 StartSite = Callable[..., AbstractAsyncContextManager[Site]]
 
 
@@ -50,7 +59,7 @@ StartSite = Callable[..., AbstractAsyncContextManager[Site]]
 async def _site(call: Callable[[Any], Any], **limits: Any) -> AsyncIterator[Site]:
     function = signatures.adapt("tested", call, registry.note_of(call) or registry.Note("http"))
     limits.setdefault("settle", 0.02)
-    made = server.Server(Served((function,)), settings.InstanceSettings(**limits), asyncio.get_running_loop())
+    made = server.Server(Served((function,)), instance_settings(**limits), asyncio.get_running_loop())
     listener = server.bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     await made.start(listener)

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from functions_framework import connection, response, server, settings, signatures
+from functions_framework import response, server, settings, signatures
+from functions_framework.exchange import Exchange
 from functions_framework.program import Program
 from functions_framework.registry import Note
 from functions_framework.request import Request
 from tests.framework import http
 
-Script = Callable[[connection.Exchange], Coroutine[None, None, None]]
+Script = Callable[[Exchange], Coroutine[None, None, None]]
 
 
 async def _never(request: Request) -> str:
@@ -30,7 +31,7 @@ async def scripted(script: Script) -> AsyncIterator[int]:
     site = server.Server(Program((function,)), settings.InstanceSettings(settle=0.01), loop)
     async with asyncio.TaskGroup() as group:
 
-        def begin(exchange: connection.Exchange) -> None:
+        def begin(exchange: Exchange) -> None:
             group.create_task(script(exchange))
 
         site.begin = begin  # type: ignore[method-assign]  # the script stands in for the dispatcher
@@ -43,7 +44,7 @@ async def scripted(script: Script) -> AsyncIterator[int]:
             await site.close()
 
 
-async def three(exchange: connection.Exchange) -> None:
+async def three(exchange: Exchange) -> None:
     if exchange.request.path == "/plain":
         exchange.send(response.plain(200, "plain"))
         return
@@ -105,7 +106,7 @@ async def test_head_gets_the_head_of_the_stream_alone() -> None:
 
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 async def test_a_stream_that_breaks_off_is_seen_by_the_client(version: bytes) -> None:
-    async def broken(exchange: connection.Exchange) -> None:
+    async def broken(exchange: Exchange) -> None:
         exchange.open(200, b"")
         await exchange.write(b"half")
         await asyncio.sleep(0.05)
@@ -126,7 +127,7 @@ async def test_a_stream_that_breaks_off_is_seen_by_the_client(version: bytes) ->
 async def test_the_writer_waits_for_a_slow_reader() -> None:
     written, done = 0, asyncio.Event()
 
-    async def much(exchange: connection.Exchange) -> None:
+    async def much(exchange: Exchange) -> None:
         nonlocal written
         exchange.open(200, b"")
         for _ in range(200):
@@ -157,7 +158,7 @@ async def _chunked(client: http.Client) -> bytes:
 async def test_a_client_that_leaves_a_stream_is_noticed_once() -> None:
     told, failed = [], asyncio.Event()
 
-    async def endless(exchange: connection.Exchange) -> None:
+    async def endless(exchange: Exchange) -> None:
         exchange.on_gone = lambda: told.append(1)
         exchange.open(200, b"")
         try:
@@ -181,7 +182,7 @@ async def test_a_client_that_leaves_a_stream_is_noticed_once() -> None:
 async def test_a_client_that_leaves_before_its_answer_is_noticed(how: str) -> None:
     entered, gone = asyncio.Event(), asyncio.Event()
 
-    async def quiet(exchange: connection.Exchange) -> None:
+    async def quiet(exchange: Exchange) -> None:
         exchange.on_gone = gone.set
         entered.set()
         await gone.wait()
@@ -197,7 +198,7 @@ async def test_a_client_that_leaves_before_its_answer_is_noticed(how: str) -> No
 
 
 async def test_a_client_that_only_ends_its_side_gets_its_late_answer() -> None:
-    async def late(exchange: connection.Exchange) -> None:
+    async def late(exchange: Exchange) -> None:
         await asyncio.sleep(1.2)
         exchange.send(response.plain(200, "late"))
 
@@ -208,7 +209,7 @@ async def test_a_client_that_only_ends_its_side_gets_its_late_answer() -> None:
 
 
 async def test_the_first_answer_counts() -> None:
-    async def twice(exchange: connection.Exchange) -> None:
+    async def twice(exchange: Exchange) -> None:
         exchange.send(response.plain(504, "late"))
         exchange.open(200, b"")
         with pytest.raises(ConnectionResetError):
