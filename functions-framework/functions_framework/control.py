@@ -144,6 +144,11 @@ def ready() -> dict[str, Any]:
     return {"type": "ready"}
 
 
+def not_ready(*, leaving: bool) -> dict[str, Any]:
+    """Instance to node: send nothing new. With `leaving` it was told to end and waits for the node's `drain`."""
+    return {"type": "not_ready", "leaving": leaving}
+
+
 def load(*, concurrency: float, requests: int, in_flight: int) -> dict[str, Any]:
     """Instance to node, once a second: average concurrency, requests begun, those under way."""
     return {"type": "load", "concurrency": concurrency, "requests": requests, "in_flight": in_flight}

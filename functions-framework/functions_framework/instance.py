@@ -23,6 +23,8 @@ _log = logging.getLogger("functions_framework")
 
 # Preparations that the first answer must not wait for begin after this, in seconds.
 _QUIET_AFTER = 0.25
+# So long may a node take to see to it that nothing new comes; then the instance drains by itself.
+_NODE_ANSWERS_WITHIN = 1.0
 
 
 class Instance:
@@ -32,11 +34,15 @@ class Instance:
         self._program = program
         self._settings = settings
         self._orders: asyncio.Queue[float] = asyncio.Queue()
+        self._line: link.Link | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self.ending = False
 
     def drain(self, seconds: float) -> None:
         """Finish what is under way within this time, then end."""
         self.ending = True
+        if self._patience is not None:
+            self._patience.cancel()
         self._orders.put_nowait(seconds)
 
     def stop(self) -> None:
@@ -55,7 +61,7 @@ class Instance:
         loop = asyncio.get_running_loop()
         site = server.Server(self._program, self._settings, loop)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.drain, self._settings.grace)
+            loop.add_signal_handler(number, self._asked, site)
         await site.start(listener)
         if listening is not None:
             listening(port)
@@ -66,11 +72,21 @@ class Instance:
             await self._end(site, await self._orders.get())
             line.cancel()
 
+    def _asked(self, site: server.Server) -> None:
+        """A signal: let the node turn requests away first, where there is one, then drain."""
+        grace = self._settings.grace
+        if self.ending or self._line is None or not self._line.leave():
+            self.drain(grace)
+            return
+        self.ending = site.draining = True
+        self._patience = site.loop.call_later(_NODE_ANSWERS_WITHIN, self.drain, grace)
+
     async def _link(self, site: server.Server) -> None:
         if self._settings.control:
-            await link.Link(
+            self._line = link.Link(
                 self._settings.control, self._settings.instance, load=site.meter, orders=self
-            ).run()
+            )
+            await self._line.run()
 
     async def _end(self, site: server.Server, seconds: float) -> None:
         """Drain, unless a later order (stop, or the signal once more) cuts it short."""

@@ -71,6 +71,13 @@ class Link:
         if not self._orders.ending:
             stream.send(control.ready())
 
+    def leave(self) -> bool:
+        """Tell the node that this instance was told to end by somebody else; False when no node listens."""
+        if self._stream is None:
+            return False
+        self._stream.send(control.not_ready(leaving=True))
+        return True
+
     def lost(self, stream: _Stream) -> None:
         """The node is gone."""
         if self._stream is stream:

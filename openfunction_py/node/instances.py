@@ -40,6 +40,8 @@ class Presence:
     """One instance as its line shows it; `ready` is set once the expected process said that it serves."""
 
     on_load: Callable[[Measured], None] | None = None
+    on_word: Callable[[bool, bool], None] | None = None  # ready or not, and whether it wants to leave
+    withdrawn: bool = False
     expected: Identity | None = None
     link: channel.Channel | None = None
     leader: int = 0
@@ -59,6 +61,21 @@ class Presence:
         """Set `ready` when the right process has said so."""
         if self.says_ready and self.is_genuine:
             self.ready.set()
+
+    def withdraw(self, *, leaving: bool) -> None:
+        """It takes nothing new, for now or for ever."""
+        self.says_ready, self.withdrawn = False, True
+        self.ready.clear()
+        if self.on_word is not None and self.is_genuine:
+            self.on_word(False, leaving)  # noqa: FBT003 - a callback's values
+
+    def come_back(self) -> None:
+        """It serves, for the first time or again."""
+        self.says_ready = True
+        self.update()
+        if self.withdrawn and self.on_word is not None and self.is_genuine:
+            self.on_word(True, False)  # noqa: FBT003 - a callback's values
+        self.withdrawn = False
 
     @property
     def is_genuine(self) -> bool:
@@ -116,7 +133,7 @@ class Instances:
         place = self.presence(name)
         if place.is_genuine and (place.expected is None or leader != place.expected.pid):
             return  # a process that claims the name of a living instance
-        place.link, place.leader, place.says_ready = link, leader, False
+        place.link, place.leader, place.says_ready, place.withdrawn = link, leader, False, False
         try:
             while (message := await link.receive()) is not None:
                 _hear(place, message)
@@ -130,8 +147,9 @@ class Instances:
 def _hear(place: Presence, message: Mapping[str, Any]) -> None:
     match message:
         case {"type": "ready"}:
-            place.says_ready = True
-            place.update()
+            place.come_back()
+        case {"type": "not_ready"}:
+            place.withdraw(leaving=bool(message.get("leaving")))
         case {"type": "load", "concurrency": concurrency, "requests": requests}:
             if place.on_load is not None and place.is_genuine:
                 place.on_load(Measured(float(concurrency), int(requests), int(message.get("in_flight") or 0)))

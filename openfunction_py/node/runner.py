@@ -59,6 +59,7 @@ class Runner:
         self.id = specs.instance_id(pod, container)
         self._presence = parts.instances.presence(self.id)
         self._presence.on_load = self._measured
+        self._presence.on_word = self._said
         self._instance: Instance | None = None
         self._waiting = ("ContainerCreating", "")
         self._problems = 0
@@ -209,6 +210,14 @@ class Runner:
     def _mark_ready(self, ready: bool) -> None:  # noqa: FBT001 - a callback's one value
         if ready != self.record.ready:
             self._keep(ready=ready)
+
+    def _said(self, ready: bool, leaving: bool) -> None:  # noqa: FBT001 - a callback's values
+        """The instance's own word; one that wants to leave may go once gateways have seen it."""
+        self._mark_ready(ready)
+        if leaving:
+            grace = float(self._pod.spec.termination_grace_period_seconds or 30)
+            delay = self._parts.settings.drain_delay
+            asyncio.get_running_loop().call_later(delay, self._presence.tell, control.drain(grace))
 
     async def _replace_unhealthy(self, instance: Instance) -> None:
         await self._tell(

@@ -1,13 +1,13 @@
-"""`make e2e ARGS=zero` or `ARGS=update`: long end-to-end runs that print their figures."""
+"""`make e2e ARGS=zero`, `ARGS=update` or `ARGS=terminate`: long end-to-end runs that print their figures."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from tests.e2e import update, zero
+from tests.e2e import terminate, update, zero
 
-RUNS: dict[str, Callable[[], None]] = {"zero": zero.run, "update": update.run}
+RUNS: dict[str, Callable[[], None]] = {"zero": zero.run, "update": update.run, "terminate": terminate.run}
 
 
 def main(words: list[str]) -> int:

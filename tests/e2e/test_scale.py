@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e import platform, update, zero
+from tests.e2e import platform, terminate, update, zero
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -18,6 +18,11 @@ def test_functions_go_to_zero_and_wake(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_an_update_under_load_fails_no_request(capsys: pytest.CaptureFixture[str]) -> None:
     update.run(answers=500)
+    assert "failed 0" in capsys.readouterr().out
+
+
+def test_instances_that_are_ended_lose_no_request(capsys: pytest.CaptureFixture[str]) -> None:
+    terminate.run(ends=2, requests=1000)
     assert "failed 0" in capsys.readouterr().out
 
 

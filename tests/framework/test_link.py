@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,27 @@ def test_stop_ends_the_instance_at_once(program: Start, node: Node) -> None:
     running = started(program, node)
     node.wait("ready")
     node.send(control.stop())
+    assert running.process.wait(20) == 0
+
+
+def test_a_signal_from_elsewhere_waits_until_the_node_has_turned_requests_away(
+    program: Start, node: Node
+) -> None:
+    running = started(program, node)
+    node.wait("ready")
+    running.process.send_signal(signal.SIGTERM)
+    assert node.wait("not_ready") == {"type": "not_ready", "leaving": True}
+    with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/", timeout=20) as late:
+        assert (late.status, late.headers["connection"]) == (200, "close")
+    node.send(control.drain(5))
+    assert running.process.wait(20) == 0
+
+
+def test_a_signal_ends_the_instance_though_the_node_says_nothing(program: Start, node: Node) -> None:
+    running = started(program, node)
+    node.wait("ready")
+    running.process.send_signal(signal.SIGTERM)
+    node.wait("not_ready")
     assert running.process.wait(20) == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -90,6 +91,27 @@ async def test_a_killed_instance_is_started_again(running: House) -> None:
     assert last is not None
     assert last.exit_code == 137
     assert await fetch(pod) == (200, b"hello")
+
+
+async def test_an_instance_that_somebody_ends_is_not_ready_before_it_stops_and_finishes_its_request(
+    running: House,
+) -> None:
+    slow = "import time\ndef hello(request):\n    time.sleep(3)\n    return 'finished'\n"
+    await running.pod("a", {"image": running.picture(slow), "ports": PORTS}, revision="r")
+    pod = await running.until("a", is_ready)
+    _, [instance] = await listed(running)
+    reader, writer = await asyncio.open_connection(pod.status.pod_ip, 8080)
+    writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    await writer.drain()
+    os.kill(instance.pid, signal.SIGTERM)
+    leaving = await running.until("a", lambda pod: not is_ready(pod))
+    assert leaving.status.container_statuses[0].restart_count == 0
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert answer.endswith(b"finished"), answer
+    writer.close()
+    await writer.wait_closed()
+    await running.until("a", lambda pod: is_ready(pod) and pod.status.container_statuses[0].restart_count)
 
 
 async def test_instances_survive_their_template_and_the_next_one_gets_a_new_template(running: House) -> None:
