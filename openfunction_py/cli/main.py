@@ -36,9 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def build(names: list[str]) -> click.Command:
     """The application with the given commands."""
-    typer.core.HAS_RICH = (
-        False  # its help is plain, and with rich typer would escape the brackets of `[default: …]`
-    )
+    typer.core.HAS_RICH = False  # our help is plain; for rich, typer would escape its brackets
     app = typer.Typer(
         name="ofn",
         help="Functions from a manifest or a Python file to an answer: on this machine, or on a cluster.",
