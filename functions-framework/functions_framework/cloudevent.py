@@ -1,14 +1,16 @@
-"""The CloudEvent value (CloudEvents 1.0) and its HTTP forms, binary and structured.
+"""The CloudEvent value (CloudEvents 1.0, and 0.3 as far as it differs in names only) and its HTTP forms.
 
-It validates what the specification requires and reads the rest when looked at.
+It validates what the specification requires and reads the rest when looked at. Its methods are those of the
+`cloudevents` package, of 1.x and of 2.x, so that functions written for either take it, and that package's too.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
@@ -17,7 +19,8 @@ from functions_framework.response import Response
 
 REQUIRED = ("id", "source", "specversion", "type")
 STRUCTURED = "application/cloudevents+json"
-_BATCH = "application/cloudevents-batch+json"
+BATCH = "application/cloudevents-batch+json"
+_VERSIONS = frozenset({"1.0", "0.3"})
 _PREFIX = b"ce-"
 # HTTP binding 3.1.3.2: a space, a quote, a percent sign and all beyond ASCII are percent-encoded.
 _UNQUOTED = "!#$&'()*+,/:;<=>?@[\\]^`{|}~"
@@ -48,13 +51,27 @@ class CloudEvent:
         self._data = data
 
     @classmethod
-    def received(cls, attributes: Mapping[str, Any], raw: bytes) -> CloudEvent:
-        """An event whose data is still the bytes that came."""
+    def received(cls, attributes: Mapping[str, Any], raw: bytes) -> Self:
+        """An event whose data is still the bytes that came; the attributes are kept, not copied."""
         _require(attributes)
-        return cls(attributes, _Undecoded(raw))
+        made = cls.__new__(cls)
+        made._attributes = attributes if type(attributes) is dict else dict(attributes)  # noqa: SLF001  # our own
+        made._data = _Undecoded(raw)  # noqa: SLF001  # as above
+        return made
+
+    @classmethod
+    def create(cls, attributes: Mapping[str, Any], data: Any = None) -> Self:
+        """Make an event (the name that the SDK's conversions call)."""
+        return cls(attributes, data)
 
     def __getitem__(self, name: str) -> Any:
         return self._attributes[name.lower()]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._attributes[name.lower()] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._attributes[name.lower()]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._attributes
@@ -64,6 +81,14 @@ class CloudEvent:
 
     def __len__(self) -> int:
         return len(self._attributes)
+
+    def __eq__(self, other: object) -> bool:
+        if not hasattr(other, "get_attributes") or not hasattr(other, "get_data"):
+            return NotImplemented
+        same = self.get_attributes() == dict(other.get_attributes())
+        return same and bool(self.data == other.get_data())
+
+    __hash__ = None  # type: ignore[assignment]  # it can be changed, as the SDK's can
 
     def __repr__(self) -> str:
         return f"<CloudEvent {self['type']} from {self['source']} id {self['id']}>"
@@ -76,16 +101,72 @@ class CloudEvent:
         """Every attribute and extension (the SDK's name)."""
         return dict(self._attributes)
 
+    def _get_attributes(self) -> dict[str, Any]:
+        return self._attributes  # what the SDK's base class compares
+
     def get_data(self) -> Any:
         """The data (the SDK's name)."""
         return self.data
 
+    def get_id(self) -> str:
+        """The attribute `id`, as the SDK 2.x reads it; so with the next methods."""
+        return str(self["id"])
+
+    def get_source(self) -> str:
+        """The attribute `source`."""
+        return str(self["source"])
+
+    def get_type(self) -> str:
+        """The attribute `type`."""
+        return str(self["type"])
+
+    def get_specversion(self) -> str:
+        """The attribute `specversion`."""
+        return str(self["specversion"])
+
+    def get_datacontenttype(self) -> str | None:
+        """The attribute `datacontenttype`, or None."""
+        return self._text("datacontenttype")
+
+    def get_dataschema(self) -> str | None:
+        """The attribute `dataschema`, in 0.3 `schemaurl`, or None."""
+        return self._text("dataschema") or self._text("schemaurl")
+
+    def get_subject(self) -> str | None:
+        """The attribute `subject`, or None."""
+        return self._text("subject")
+
+    def get_time(self) -> datetime.datetime | None:
+        """The attribute `time` as a moment, or None; raises BadRequest when it is no RFC 3339 time."""
+        told = self.get("time")
+        if told is None or isinstance(told, datetime.datetime):
+            return told
+        try:
+            return datetime.datetime.fromisoformat(str(told))
+        except ValueError as error:
+            raise errors.BadRequest(f"The CloudEvent's time {told!r} is no RFC 3339 time.") from error
+
+    def get_extension(self, name: str) -> Any:
+        """An extension attribute, or None."""
+        return self.get(name)
+
+    def _text(self, name: str) -> str | None:
+        told = self.get(name)
+        return None if told is None else str(told)
+
     @property
     def data(self) -> Any:  # Any: JSON values, text or bytes, as the event's content type says
-        """The data: JSON decoded, text as str, anything else as bytes; raises BadRequest for broken JSON."""
+        """The data: JSON decoded, text as str, anything else as bytes; raises BadRequest for broken JSON.
+
+        Without a content type it is JSON where it can be read as JSON, else bytes.
+        """
         if type(self._data) is _Undecoded:
             self._data = _decode(bytes(self._data), self.get("datacontenttype"))
         return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = value
 
     def to_response(self) -> Response:
         """The event as a binary-mode HTTP answer."""
@@ -96,34 +177,99 @@ class CloudEvent:
 
     def to_structured(self) -> bytes:
         """The event as a structured JSON document."""
+        return jsons.dumps(self.to_document())
+
+    def to_document(self) -> dict[str, Any]:
+        """The event as what a structured JSON document holds."""
         document = dict(self._attributes)
         data = self.data
         if isinstance(data, bytes):
             document["data_base64"] = b64encode(data).decode()
         elif data is not None:
             document["data"] = data
-        return jsons.dumps(document)
+        return document
 
     def _extra(self) -> Iterator[tuple[str, Any]]:
         return ((name, value) for name, value in self._attributes.items() if name != "datacontenttype")
 
 
-def from_request(received: request.Request) -> CloudEvent:
-    """Read the event of a request in either mode; raises BadRequest or HttpError that says what is missing."""
+def from_request(received: request.Request, kind: type[CloudEvent] = CloudEvent) -> CloudEvent:
+    """Read the event of a request in binary or structured mode, or one of Google's legacy events.
+
+    Args:
+        received: the request.
+        kind: the class of the event.
+
+    Raises:
+        HttpError: 400 that says what is missing, 415 for a batch or another event format.
+    """
     mimetype = received.mimetype
     if mimetype == STRUCTURED:
-        return _structured(received.body)
+        return from_document(_parsed(received.body), kind)
     if mimetype.startswith("application/cloudevents"):
-        what = "batches of events" if mimetype == _BATCH else f"the event format {mimetype}"
+        what = "batches of events" if mimetype == BATCH else f"the event format {mimetype}"
         raise errors.HttpError(415, f"This function does not accept {what}; send one event as {STRUCTURED}.")
     attributes: dict[str, Any] = {
         name[3:].lower().decode("latin-1"): _header_value(value)
         for name, value in received.headers.raw
         if name[:3].lower() == _PREFIX
     }
+    if not attributes:
+        return _of_body(received, kind)
     if received.content_type is not None:
         attributes["datacontenttype"] = received.content_type
-    return CloudEvent.received(attributes, received.body)
+    return kind.received(attributes, received.body)
+
+
+def batch_from_request(received: request.Request, kind: type[CloudEvent] = CloudEvent) -> list[CloudEvent]:
+    """Read the events of a batch, in order; raises BadRequest that names the event that is broken."""
+    documents = _parsed(received.body)
+    if not isinstance(documents, list):
+        raise errors.BadRequest("A batch of CloudEvents is a JSON array.")
+    events = []
+    for index, document in enumerate(documents):
+        try:
+            events.append(from_document(document, kind))
+        except errors.BadRequest as error:
+            raise errors.BadRequest(f"Event {index} of the batch: {error.message}") from error
+    return events
+
+
+def from_document(document: object, kind: type[CloudEvent] = CloudEvent) -> CloudEvent:
+    """The event of a structured JSON document; raises BadRequest that says what is wrong."""
+    if not isinstance(document, dict):
+        raise errors.BadRequest("A structured CloudEvent is a JSON object.")
+    if "data" in document and "data_base64" in document:
+        raise errors.BadRequest("A CloudEvent has either data or data_base64, not both.")
+    attributes = {name: value for name, value in document.items() if value is not None}
+    data = attributes.pop("data", None)
+    encoded = attributes.pop("data_base64", None)
+    if attributes.get("datacontentencoding") == "base64" and attributes.get("specversion") == "0.3":
+        encoded, data = data, None
+        del attributes["datacontentencoding"]
+    if encoded is None:
+        _require(attributes)
+        return kind(attributes, data)
+    try:
+        raw = b64decode(encoded, validate=True)
+    except (ValueError, TypeError) as error:
+        raise errors.BadRequest(f"The CloudEvent's data is no base64: {error}.") from error
+    return kind.received(attributes, raw)
+
+
+def _of_body(received: request.Request, kind: type[CloudEvent]) -> CloudEvent:
+    """Without a `ce-` header: a structured event of another content type, or a legacy event."""
+    from functions_framework import legacy  # noqa: PLC0415  # only for what is no CloudEvent by its headers
+
+    try:
+        document = jsons.loads(received.body)
+    except jsons.DecodeError:
+        document = None
+    if isinstance(document, dict) and "specversion" in document:
+        return from_document(document, kind)
+    if isinstance(document, dict) and legacy.is_legacy(document):
+        return legacy.to_cloudevent(document, received.path, kind)
+    raise _lacks(REQUIRED)
 
 
 def _header_value(raw: bytes) -> str:
@@ -134,57 +280,52 @@ def _header_value(raw: bytes) -> str:
     return unquote(value) if "%" in value else value
 
 
-def _structured(body: bytes) -> CloudEvent:
+def _parsed(body: bytes) -> object:
     try:
-        document = jsons.loads(body)
+        return jsons.loads(body)
     except jsons.DecodeError as error:
         raise errors.BadRequest(
             f"The body is no JSON, so it is no structured CloudEvent: {error}."
         ) from error
-    if not isinstance(document, dict):
-        raise errors.BadRequest("A structured CloudEvent is a JSON object.")
-    if "data" in document and "data_base64" in document:
-        raise errors.BadRequest("A CloudEvent has either data or data_base64, not both.")
-    data = document.pop("data", None)
-    encoded = document.pop("data_base64", None)
-    attributes = {name: value for name, value in document.items() if value is not None}
-    if encoded is None:
-        _require(attributes)
-        return CloudEvent(attributes, data)
-    try:
-        raw = b64decode(encoded, validate=True)
-    except (ValueError, TypeError) as error:
-        raise errors.BadRequest(f"The attribute data_base64 is no base64: {error}.") from error
-    return CloudEvent.received(attributes, raw)
 
 
 def _require(attributes: Mapping[str, Any]) -> None:
     missing = [name for name in REQUIRED if not attributes.get(name)]
     if missing:
-        raise errors.BadRequest(
-            f"The CloudEvent lacks {', '.join(missing)}; send each as header ce-<name>, "
-            f"or the whole event as {STRUCTURED}."
-        )
-    if attributes["specversion"] not in {"1.0", "0.3"}:
+        raise _lacks(missing)
+    if attributes["specversion"] not in _VERSIONS:
         raise errors.BadRequest(
             f"The CloudEvent has specversion {attributes['specversion']}; 1.0 is accepted."
         )
-    for name in attributes:
-        if not _NAME.fullmatch(name):
-            raise errors.BadRequest(
-                f"The CloudEvent attribute {name!r} may hold lower-case letters and digits only."
-            )
+    # One match over all names: this runs for each event.
+    if not _NAME.fullmatch("".join(attributes)):
+        wrong = next(name for name in attributes if not _NAME.fullmatch(name))
+        raise errors.BadRequest(
+            f"The CloudEvent attribute {wrong!r} may hold lower-case letters and digits only."
+        )
+
+
+def _lacks(names: Iterable[str]) -> errors.BadRequest:
+    return errors.BadRequest(
+        f"The CloudEvent lacks {', '.join(names)}; send each as header ce-<name>, "
+        f"or the whole event as {STRUCTURED}."
+    )
 
 
 def _decode(raw: bytes, content_type: object) -> Any:
-    mimetype = str(content_type or "").partition(";")[0].strip().lower()
     if not raw:
         return None
+    mimetype = str(content_type or "").partition(";")[0].strip().lower()
     if request.is_json_type(mimetype):
         return _decode_json(raw)
     if mimetype.startswith("text/"):
         return raw.decode(errors="replace")
-    return raw
+    if mimetype:
+        return raw
+    try:
+        return jsons.loads(raw)
+    except jsons.DecodeError:
+        return raw
 
 
 def _decode_json(raw: bytes) -> Any:

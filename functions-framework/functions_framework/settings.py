@@ -58,20 +58,31 @@ class InstanceSettings:
     instance: str = ""
 
 
+# Google's runtime names before those of Google's buildpacks, and those before OpenFunction's.
+_TARGET = ("FUNCTION_TARGET", "GOOGLE_FUNCTION_TARGET", "FUNC_NAME")
+_SOURCE = ("FUNCTION_SOURCE", "GOOGLE_FUNCTION_SOURCE", "FUNC_SRC")
+_SIGNATURE = ("FUNCTION_SIGNATURE_TYPE", "GOOGLE_FUNCTION_SIGNATURE_TYPE", "FUNC_TYPE")
+_SPELLINGS = {"cloud_event": "cloudevent", "legacyevent": "event", "background": "event"}
+
+
 def function_settings(environ: Mapping[str, str]) -> FunctionSettings:
-    """Read FUNCTION_* (Google's names) or FUNC_* (OpenFunction's)."""
-    target = environ.get("FUNCTION_TARGET") or environ.get("FUNC_NAME") or ""
+    """Read FUNCTION_* and GOOGLE_FUNCTION_* (Google's names) or FUNC_* (OpenFunction's)."""
+    target = _first(environ, _TARGET)
     return FunctionSettings(
-        source=Path(environ.get("FUNCTION_SOURCE") or environ.get("FUNC_SRC") or "main.py"),
+        source=Path(_first(environ, _SOURCE) or "main.py"),
         target=target or "function",
-        signature=signature(environ.get("FUNCTION_SIGNATURE_TYPE") or environ.get("FUNC_TYPE") or "http"),
+        signature=signature(_first(environ, _SIGNATURE) or "http"),
         named=bool(target),
     )
 
 
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((environ[name] for name in names if environ.get(name)), "")
+
+
 def signature(text: str) -> Signature:
-    """Read a signature type; "event" and "cloud_event" are old spellings of cloudevent."""
-    value = {"cloud_event": "cloudevent", "event": "cloudevent"}.get(text.lower(), text.lower())
+    """Read a signature type; "cloud_event" is cloudevent, "legacyevent" and "background" are event."""
+    value = _SPELLINGS.get(text.lower(), text.lower())
     if value not in SIGNATURES:
         raise exits.StartError(
             "InvalidSetting", f"the signature type {text!r} is not known; use one of {', '.join(SIGNATURES)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from base64 import b64encode
 
@@ -67,6 +68,73 @@ def test_a_batch_is_refused_with_415() -> None:
     with pytest.raises(HttpError, match="batches") as caught:
         cloudevent.from_request(batch)
     assert caught.value.status == 415
+
+
+def batch(documents: object) -> Request:
+    fields = [(b"content-type", b"application/cloudevents-batch+json")]
+    return Request("POST", b"/", fields, json.dumps(documents).encode())
+
+
+def test_a_batch_is_read_in_order() -> None:
+    events = cloudevent.batch_from_request(batch([{**ATTRIBUTES, "id": "a"}, {**ATTRIBUTES, "data": 1}]))
+    assert [(event["id"], event.data) for event in events] == [("a", None), ("1", 1)]
+
+
+def test_a_broken_batch_names_the_event() -> None:
+    with pytest.raises(BadRequest, match="Event 1 of the batch: The CloudEvent lacks id"):
+        cloudevent.batch_from_request(batch([ATTRIBUTES, {"source": "/s"}]))
+    with pytest.raises(BadRequest, match="JSON array"):
+        cloudevent.batch_from_request(batch({}))
+
+
+def test_a_structured_event_of_another_json_type_is_read() -> None:
+    fields = [(b"content-type", b"application/json")]
+    event = cloudevent.from_request(
+        Request("POST", b"/", fields, json.dumps({**ATTRIBUTES, "data": 1}).encode())
+    )
+    assert (event["type"], event.data) == ("t", 1)
+
+
+def test_version_0_3_is_tolerated_with_its_own_base64() -> None:
+    old = {**ATTRIBUTES, "specversion": "0.3", "datacontentencoding": "base64", "schemaurl": "/x"}
+    event = cloudevent.from_request(structured({**old, "data": b64encode(b"x").decode()}))
+    assert (event.data, event.get_dataschema(), "datacontentencoding" in event) == (b"x", "/x", False)
+
+
+def test_without_content_type_data_is_json_where_it_can_be() -> None:
+    assert CloudEvent.received(dict(ATTRIBUTES), b'{"a": 1}').data == {"a": 1}
+    assert CloudEvent.received(dict(ATTRIBUTES), b"plain").data == b"plain"
+
+
+def test_the_methods_of_both_sdks_are_there() -> None:
+    event = CloudEvent(
+        {**ATTRIBUTES, "time": "2020-08-16T13:58:54.471765Z", "subject": "s", "ext": "e"}, {"a": 1}
+    )
+    assert (event.get_id(), event.get_source(), event.get_type(), event.get_specversion()) == (
+        "1",
+        "/s",
+        "t",
+        "1.0",
+    )
+    assert (event.get_subject(), event.get_extension("ext"), event.get_datacontenttype()) == ("s", "e", None)
+    moment = event.get_time()
+    assert moment is not None
+    assert (moment.year, moment.utcoffset()) == (2020, datetime.timedelta(0))
+    event["subject"] = "other"
+    del event["ext"]
+    assert (event["subject"], "ext" in event, len(event)) == ("other", False, 6)
+    assert set(event) == set(event.get_attributes())
+
+
+def test_a_time_that_is_none_says_so() -> None:
+    with pytest.raises(BadRequest, match="no RFC 3339"):
+        CloudEvent({**ATTRIBUTES, "time": "yesterday"}).get_time()
+
+
+def test_equal_events_are_equal() -> None:
+    assert CloudEvent(ATTRIBUTES, {"a": 1}) == CloudEvent.received({**ATTRIBUTES}, b'{"a": 1}')
+    assert CloudEvent(ATTRIBUTES, 1) != CloudEvent(ATTRIBUTES, 2)
+    assert CloudEvent(ATTRIBUTES) != "event"
 
 
 def test_data_is_decoded_only_when_looked_at() -> None:

@@ -13,7 +13,19 @@ def test_googles_names_come_before_openfunctions() -> None:
     got = settings.function_settings(
         {"FUNCTION_TARGET": "a", "FUNC_NAME": "b", "FUNC_SRC": "f.py", "FUNCTION_SIGNATURE_TYPE": "event"}
     )
-    assert (got.target, got.source, got.signature, got.named) == ("a", Path("f.py"), "cloudevent", True)
+    assert (got.target, got.source, got.signature, got.named) == ("a", Path("f.py"), "event", True)
+
+
+def test_the_names_of_googles_buildpacks_are_read() -> None:
+    got = settings.function_settings(
+        {
+            "GOOGLE_FUNCTION_TARGET": "a",
+            "GOOGLE_FUNCTION_SOURCE": "f.py",
+            "GOOGLE_FUNCTION_SIGNATURE_TYPE": "cloudevent",
+            "FUNC_NAME": "b",
+        }
+    )
+    assert (got.target, got.source, got.signature) == ("a", Path("f.py"), "cloudevent")
 
 
 def test_nothing_set_means_googles_defaults() -> None:
