@@ -24,7 +24,6 @@ from functions_framework import (
     pool,
     request,
     response,
-    signatures,
     watchdog,
 )
 from functions_framework.function import Function
@@ -120,8 +119,7 @@ class Dispatcher:
         """How a function is run; one that only makes a generator runs none of the user's code yet."""
         if function.is_async:
             return self._run
-        makes_generator = function.call is function.written and signatures.is_generator(function.written)
-        return self._run_inline if function.inline or makes_generator else self._submit
+        return self._run_inline if function.inline or function.makes_generator else self._submit
 
     def _run(self, exchange: Exchange, function: Function, argument: object) -> None:
         self._start(exchange, function, _guarded(function.call, argument))
@@ -237,7 +235,7 @@ class Dispatcher:
     def _broken(self, exchange: Exchange, function: Function, error: BaseException) -> None:
         """Break a stream off in the middle."""
         if not isinstance(error, flow.GoneError):
-            self._failure(function, error, ours=False)
+            self._failure(exchange, function, error, ours=False)
         self._meter.leave()
         exchange.abort()
 

@@ -43,7 +43,13 @@ class MethodNotAllowed(HttpError):  # noqa: N818  # as above
     @property
     def lines(self) -> bytes:
         """RFC 9110 §15.5.6: the methods that are allowed."""
-        return f"allow: {', '.join(self.allowed)}\r\n".encode()
+        return f"allow: {', '.join(with_implied(self.allowed))}\r\n".encode()
+
+
+def with_implied(methods: Iterable[str]) -> list[str]:
+    """Methods with those that the framework answers beside them: HEAD from GET, and OPTIONS."""
+    given = set(methods)
+    return sorted(given | {"OPTIONS"} | ({"HEAD"} if "GET" in given else set()))
 
 
 class InvalidInput(HttpError):  # noqa: N818  # as above

@@ -30,6 +30,7 @@ EXIT_CODES: Final[Mapping[str, int]] = {
     "TwoFrameworks": 93,  # another distribution of a functions framework is installed beside this one
     "NothingToServe": 94,  # the context has no trigger that could call the function
     "OptionalMissing": 95,  # a feature needs an extra that is not installed
+    "InvalidFunction": 96,  # a function's name, path, methods or types cannot be served
 }
 
 

@@ -27,6 +27,8 @@ class Function:
         signature: what it accepts.
         is_async: it runs on the loop, else in a thread.
         inline: a `def` that never blocks and runs on the loop.
+        makes_generator: calling it runs none of the user's code and never blocks, so it is called on the loop; the
+            generator it makes runs where `inline` says.
         concurrency: calls at the same time; 0 for as many as come.
         prepare: the argument of a request, made on the loop; raises HttpError. None: the request itself.
         render: the answer of a result, made on the loop; TypeError and ValueError are the function's fault.
@@ -36,6 +38,7 @@ class Function:
         written: the callable as the user wrote it, whose annotations describe it.
         replaced: told, on the loop, that the framework answered this request with this status in the
             function's place: 504 too late, 503 not begun, 499 its client went. None: nobody asks.
+        trigger: what calls it where the signature does not say: `topic` or `binding`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Function:
     signature: Signature
     is_async: bool
     inline: bool = False
+    makes_generator: bool = False
     concurrency: int = 0
     prepare: Prepare | None = None
     render: Render | None = None
@@ -50,3 +54,4 @@ class Function:
     methods: frozenset[str] = frozenset()
     written: Callable[..., Any] | None = None
     replaced: Callable[[Request, int], None] | None = None
+    trigger: str = ""

@@ -59,7 +59,7 @@ def limited(function: Function, threads: pool.Pool) -> Function:
     if not function.concurrency:
         return function
     gate = Gate(function.concurrency)
-    if signatures.is_generator(function.written):
+    if signatures.is_generator(function.written):  # also where hooks are around it
         return dataclasses.replace(function, render=_streaming(function, gate, threads))
     if function.is_async:
         return dataclasses.replace(function, call=partial(_awaited, gate, function.call))

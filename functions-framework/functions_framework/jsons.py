@@ -23,14 +23,21 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(value, default=_plain, option=_LENIENT)
 
 
-def _plain(value: Any) -> object:  # Any: probed for the method that numpy scalars and arrays have
+def _plain(value: Any) -> object:  # Any: probed for a method that gives what JSON holds
     if isinstance(value, set | frozenset):
         return sorted(value)
     if isinstance(value, bytes):
         return value.decode()
-    tolist = getattr(value, "tolist", None)
-    if tolist is None:
-        raise TypeError(
-            f"a {type(value).__name__} has no JSON form; return dict, list, str, bytes or Response"
-        )
-    return tolist()
+    for method, arguments in _FORMS:
+        form = getattr(value, method, None)
+        if form is not None and not isinstance(value, type):
+            return form(**arguments)
+    raise TypeError(
+        f"a {type(value).__name__} has no JSON form; return dict, list, str, bytes, a model or Response"
+    )
+
+
+# numpy's arrays and scalars, pydantic's models, classes of Google's typed functions, named tuples
+_FORMS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("tolist", {}), ("model_dump", {"mode": "json"}), ("to_dict", {}), ("_asdict", {}),
+)  # fmt: skip

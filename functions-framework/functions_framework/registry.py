@@ -5,6 +5,7 @@ They wrap nothing and keep no table; the loader reads the notes.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast, overload
@@ -81,6 +82,45 @@ def cloud_event(
     """Declare a function of one `CloudEvent`, received over HTTP; the arguments are those of `http`."""
     note = Note("cloudevent", name, path, frozenset({"POST"}) if path else frozenset(), inline, concurrency)
     return _noting(note) if function is None else noted(function, note)
+
+
+@overload
+def typed(function: _Function, /) -> _Function: ...
+@overload
+def typed(
+    model: type | None = None,
+    /,
+    *,
+    path: str = "",
+    methods: Iterable[str] = (),
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> Callable[[_Function], _Function]: ...
+def typed(
+    function: Any = None,  # Any: the function, or the type of its parameter, which a checker takes for callable too
+    /,
+    *,
+    path: str = "",
+    methods: Iterable[str] = (),
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> Any:  # Any: as above
+    """Declare a function whose parameters are filled in by their annotations, and whose result is sent as JSON.
+
+    Args:
+        function: what is declared, or the type of its first parameter: a dataclass, TypedDict, pydantic model, or
+            a class with `from_dict`. A result with `to_dict` is sent as that dict.
+        path: as for `http`, and so are the others.
+        methods: the methods it answers; every method when empty.
+        name: what it is called, when not by its Python name.
+        inline: a `def` that never blocks; it runs on the loop, without a thread.
+        concurrency: how many calls run at the same time; 0 for as many as come.
+    """
+    options = {"input": function} if inspect.isclass(function) else {}
+    note = Note("typed", name, path, _methods(methods), inline, concurrency, options)
+    return _noting(note) if function is None or options else noted(function, note)
 
 
 def noted(function: _Function, note: Note) -> _Function:

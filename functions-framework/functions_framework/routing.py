@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from functions_framework import errors
+from functions_framework import errors, exits, response
 from functions_framework.function import Function
 from functions_framework.request import Request
 
@@ -25,6 +27,8 @@ class Router:
     def find(self, request: Request) -> Function:
         """The function that answers this request; its path variables are in `request.path_params` afterwards.
 
+        OPTIONS of a path whose functions name their methods and not this one is answered with those.
+
         Raises:
             HttpError: 404 for a path that no function has, 405 for a method that none of its functions has.
         """
@@ -39,8 +43,62 @@ class Router:
                 return function
             allowed |= function.methods
         if allowed:
-            raise errors.MethodNotAllowed(allowed)
+            return _options(allowed, request.method)
         raise errors.HttpError(404, f"No function answers {path}.")
+
+
+def spread(functions: Sequence[Function]) -> tuple[Function, ...]:
+    """The functions with a path each: one of several without a path answers at `/{name}`; a single one everything.
+
+    Raises:
+        StartError: InvalidFunction for two functions that would answer the same request, or a path that is none.
+    """
+    several = len(functions) > 1
+    placed = tuple(
+        dataclasses.replace(each, path=f"/{each.name}") if several and not each.path else each
+        for each in functions
+    )
+    for each in placed:
+        _check_path(each)
+    for one, other in itertools.combinations(placed, 2):
+        _check_apart(one, other)
+    return placed
+
+
+def _check_path(function: Function) -> None:
+    try:
+        compiled(function.path)
+    except ValueError as error:
+        raise exits.StartError("InvalidFunction", f"{function.name}: {error}") from error
+    if function.path and not function.path.startswith("/"):
+        raise exits.StartError(
+            "InvalidFunction", f"{function.name}: the path {function.path!r} does not begin with a slash"
+        )
+
+
+def _check_apart(one: Function, other: Function) -> None:
+    if _shape(one.path) != _shape(other.path) or bool(one.methods) != bool(other.methods):
+        return
+    shared = one.methods & other.methods
+    if shared or not one.methods:
+        raise exits.StartError(
+            "InvalidFunction",
+            f"{one.name} and {other.name} both answer {' and '.join(sorted(shared)) or 'every method'} at "
+            f"{one.path}; give one another path or method",
+        )
+
+
+def _shape(template: str) -> str:
+    """The template without the names of its variables."""
+    return _VARIABLE.sub(lambda found: f"{{{found[2] or ''}}}", template)
+
+
+def _options(allowed: Iterable[str], method: str) -> Function:
+    """What answers for a path without this method."""
+    if method != "OPTIONS":
+        raise errors.MethodNotAllowed(allowed)
+    told = response.Response(None, 204, {"allow": ", ".join(errors.with_implied(allowed))})
+    return Function("OPTIONS", lambda _: told, "http", is_async=False, inline=True)
 
 
 def compiled(template: str) -> re.Pattern[str]:
@@ -53,6 +111,10 @@ def compiled(template: str) -> re.Pattern[str]:
         parts.append(f"(?P<{variable[1]}>{variable[2] or '[^/]+'})")
         end = variable.end()
     parts.append(re.escape(template[end:]))
+    if "{" in _VARIABLE.sub("", template) or "}" in _VARIABLE.sub("", template):
+        raise ValueError(
+            f"the path {template!r} is no template: write a variable as {{name}} or {{name:regex}}"
+        )
     try:
         return re.compile("".join(parts))
     except re.error as error:
@@ -69,7 +131,7 @@ def _accepts(function: Function, method: str) -> bool:
     return not methods or method in methods or (method == "HEAD" and "GET" in methods)
 
 
-def _specificity(function: Function) -> tuple[bool, int, int]:
-    """Literal paths first, then few variables, then long templates; what answers every path comes last."""
-    variables = len(_VARIABLE.findall(function.path))
-    return not function.path, variables, -len(function.path)
+def _specificity(function: Function) -> tuple[bool, int, int, bool]:
+    """Literal paths first, then few variables, then long templates; what answers every path or method comes last."""
+    count = len(_VARIABLE.findall(function.path))
+    return not function.path, count, -len(function.path), not function.methods

@@ -6,16 +6,21 @@ A module here is imported when a function of its signature is loaded, so nobody 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from functions_framework import exits
 from functions_framework.function import Function
 from functions_framework.registry import Note, Signature
 
 _MODULES: dict[Signature, str] = {
     "http": "plain",
     "cloudevent": "events",
+    "event": "background",
+    "openfunction": "context",
+    "typed": "typed",
+    "websocket": "websocket",
 }
 
 
@@ -28,8 +33,61 @@ class Adapter(Protocol):
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """The served form of a user's callable; raises StartError."""
-    module = import_module(f"{__name__}.{_MODULES[note.signature]}")
+    signature = _annotated(written, note) if note.signature == "http" else note.signature
+    module = import_module(f"{__name__}.{_MODULES[signature]}")
     return cast("Adapter", module).adapt(name, written, note)
+
+
+def _annotated(written: Callable[..., Any], note: Note) -> Signature:
+    """What the annotations of an HTTP function make of it."""
+    if not note.path and not _has_hints(written):
+        return "http"
+    from functions_framework.signatures import parameters  # noqa: PLC0415  # most functions have no annotation
+
+    sources = {each.source for each in parameters.describe(written, note.path).parameters}
+    for source, signature in _BY_SOURCE.items():
+        if source in sources:
+            return signature
+    if sources == {"cloudevent"}:
+        return "cloudevent"
+    return "http" if sources <= {"request"} else "typed"
+
+
+_BY_SOURCE: dict[str, Signature] = {"websocket": "websocket", "context": "openfunction"}
+
+
+def _has_hints(written: Callable[..., Any]) -> bool:
+    return any(
+        name != "return"
+        for each in (inspect.unwrap(written), getattr(written, "__call__", None))  # noqa: B004  # an object's own
+        for name in getattr(each, "__annotations__", None) or ()
+    )
+
+
+def check_arity(name: str, written: Callable[..., Any], given: Sequence[str]) -> None:
+    """Refuse a function that cannot be called with these positional arguments.
+
+    Args:
+        name: what the function is called.
+        written: the callable.
+        given: what it is given, in words: `("the request",)`.
+
+    Raises:
+        StartError: ArityMismatch with what it takes and what it should take.
+    """
+    try:
+        known = inspect.signature(written)
+    except (TypeError, ValueError):  # some that are written in C do not tell
+        return
+    try:
+        known.bind(*given)
+    except TypeError as error:
+        takes = len(known.parameters)
+        raise exits.StartError(
+            "ArityMismatch",
+            f"{name} takes {takes} argument{'' if takes == 1 else 's'} {known}; "
+            f"it is given {' and '.join(given)}: write `def {name}({', '.join(each.split()[-1] for each in given)}):`",
+        ) from error
 
 
 def is_async(call: Callable[..., Any]) -> bool:

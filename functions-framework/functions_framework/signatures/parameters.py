@@ -233,14 +233,14 @@ def _split(hint: Any) -> tuple[Any, Where | None]:
 
 
 def _source(hint: Any, *, first: bool, optional: bool) -> Source | None:
-    named = our_source(hint)
+    named = our_source(hint) or _batch(hint)
     if named is not None:
         return named
     if hint in _NO_HINT if isinstance(hint, type) else hint is Any:
         return "request" if first else None
     if is_scalar(hint):
         return "query"
-    if optional and _is_many_scalars(hint):
+    if optional and takes_many(hint):
         return "query"
     if is_content(hint):
         return "body"
@@ -254,6 +254,12 @@ def our_source(hint: Any) -> Source | None:
     if isinstance(hint, type) and hint.__module__.partition(".")[0] in _ROOTS:
         return _OURS.get(hint.__name__)
     return None
+
+
+def _batch(hint: Any) -> Source | None:
+    """A list of events is a batch of them."""
+    inner = typing.get_args(hint)
+    return "cloudevent" if is_many(hint) and inner and our_source(inner[0]) == "cloudevent" else None
 
 
 def is_scalar(hint: Any) -> bool:
@@ -306,9 +312,10 @@ def is_many(hint: Any) -> bool:
     )
 
 
-def _is_many_scalars(hint: Any) -> bool:
+def takes_many(hint: Any) -> bool:
+    """True for a list of texts, as a query repeats them."""
     if is_union(hint):
-        return any(map(_is_many_scalars, typing.get_args(hint)))
+        return any(map(takes_many, typing.get_args(hint)))
     return is_many(hint) and all(is_scalar(each) or each is Ellipsis for each in typing.get_args(hint))
 
 

@@ -12,12 +12,14 @@ from functions_framework.registry import Note
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """A function of one request."""
+    signatures.check_arity(name, written, ("the request",))
     return Function(
         name=name,
         call=written,
         signature="http",
         is_async=signatures.is_async(written),
         inline=note.inline,
+        makes_generator=signatures.is_generator(written),
         concurrency=note.concurrency,
         path=note.path,
         methods=note.methods,
