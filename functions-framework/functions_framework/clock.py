@@ -5,7 +5,9 @@ Nothing else in the distribution reads the time.
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 monotonic = time.monotonic
 cpu_seconds = time.process_time
@@ -25,3 +27,24 @@ def http_date(second: int) -> str:
         f"{_DAYS[at.tm_wday]}, {at.tm_mday:02d} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
         f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT"
     )
+
+
+def wall_milliseconds() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def wall_nanoseconds() -> int:
+    """Nanoseconds since the epoch."""
+    return time.time_ns()
+
+
+def process_age() -> float | None:
+    """Seconds since this process was started or forked, to a hundredth; None where Linux's /proc is missing."""
+    try:
+        fields = (
+            Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")

@@ -137,7 +137,7 @@ class Dispatcher:
     def _submit(self, exchange: Exchange, function: Function, argument: object) -> None:
         if self.pool.exhausted or self.pool.full:
             busy = response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
-            self._replace(exchange, function, busy)
+            self._replace(exchange, function, busy, ours=True)
             return
         timer: asyncio.TimerHandle
         call = self.pool.submit(
@@ -180,9 +180,8 @@ class Dispatcher:
             self._tasks.discard(task)
         if task.cancelled():
             if not exchange.answered:
-                self._answer(
-                    exchange, response.plain(503, "The instance stopped before the function answered.")
-                )
+                stopped = response.plain(503, "The instance stopped before the function answered.")
+                self._replace(exchange, function, stopped, ours=True)
         elif (error := task.exception()) is not None:
             self._fail(exchange, function, error)
         else:
@@ -243,11 +242,11 @@ class Dispatcher:
         self, exchange: Exchange, function: Function | None, error: BaseException, *, ours: bool = False
     ) -> None:
         if isinstance(error, errors.HttpError):
-            answer = response.of_error(error)
+            answer, ours = response.of_error(error), False
         else:
             answer = self._failure(exchange, function, error, ours=ours)
         if not exchange.answered:
-            self._answer(exchange, answer)
+            self._replace(exchange, function, answer, ours=ours)
 
     def _failure(
         self, exchange: Exchange, function: Function | None, error: BaseException, *, ours: bool
@@ -294,10 +293,12 @@ class Dispatcher:
     def _too_late(self) -> Answer:
         return response.plain(504, f"The function did not answer within {self._timeout:g} seconds.")
 
-    def _replace(self, exchange: Exchange, function: Function, answer: Answer) -> None:
-        """Answer in the function's place."""
-        if function.replaced is not None:
-            function.replaced(exchange.request, answer[0])
+    def _replace(
+        self, exchange: Exchange, function: Function | None, answer: Answer, *, ours: bool = False
+    ) -> None:
+        """Answer in the function's place; `ours` when the reason is the framework's own."""
+        if function is not None and function.replaced is not None:
+            function.replaced(exchange.request, answer[0], ours)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:

@@ -37,8 +37,8 @@ class Function:
         methods: the methods it answers; empty for every method.
         written: the callable as the user wrote it, whose annotations describe it.
         replaced: told, on the loop, that the framework answered this request with this status in the
-            function's place: 504 too late, 503 not begun, 499 its client went. None: nobody asks.
-        trigger: what calls it where the signature does not say: `topic` or `binding`.
+            function's place, and whether that is the framework's own fault: 504 too late, 503 not begun or
+            cut short, 499 its client went, else an error's. None: nobody asks.
     """
 
     name: str
@@ -53,5 +53,5 @@ class Function:
     path: str = ""
     methods: frozenset[str] = frozenset()
     written: Callable[..., Any] | None = None
-    replaced: Callable[[Request, int], None] | None = None
+    replaced: Callable[[Request, int, bool], None] | None = None
     trigger: str = ""

@@ -9,32 +9,79 @@ import difflib
 import importlib.machinery
 import importlib.util
 import inspect
+import os
+import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from functions_framework import exits, registry, signatures
+from functions_framework import deadline, exits, instrument, registry, routing, signatures
 from functions_framework.program import Program
-from functions_framework.registry import Note
+from functions_framework.registry import Note, Signature
 from functions_framework.settings import FunctionSettings
 
+if TYPE_CHECKING:
+    from functions_framework.context.runtime_context import RuntimeContext
 
-def load(settings: FunctionSettings) -> Program:
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def load(
+    settings: FunctionSettings,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    runtime: RuntimeContext | None = None,
+) -> Program:
     """Import the source and return what it serves.
 
+    Args:
+        settings: which file and which function of it.
+        environ: where FUNC_CONTEXT and what goes around a function are said.
+        runtime: the context's runtime in a test; else the process's own.
+
     Raises:
-        StartError: SourceNotFound, SyntaxError, DependencyFailed, ImportFailed or FunctionNotFound.
+        StartError: SourceNotFound, SyntaxError, DependencyFailed, ImportFailed, ImportBlocked, FunctionNotFound,
+            ArityMismatch or InvalidFunction; those of `compose`.
     """
-    module = _import(_source(settings.source))
-    return Program(
-        tuple(
-            signatures.adapt(name, call, registry.note_of(call) or Note(settings.signature))
-            for name, call in _find(module, settings)
-        )
-    )
+    source = _source(settings.source)
+    with deadline.importing(source, settings.import_seconds):
+        module = _import(source)
+    around = instrument.Source(vars(module), source.parent)
+    named = _find(module, settings)
+    return compose(named, around, signature=settings.signature, environ=environ, runtime=runtime)
+
+
+def compose(
+    named: Iterable[tuple[str, Callable[..., Any]]],
+    source: instrument.Source,
+    *,
+    signature: Signature = "http",
+    environ: Mapping[str, str] = os.environ,
+    runtime: RuntimeContext | None = None,
+) -> Program:
+    """The program of functions by name: each as its note says, with its context and what goes around it.
+
+    Raises:
+        StartError: of `signatures.adapt`, `routing.spread`, `context.program` and `instrument.instrumented`.
+    """
+    program = Program(
+        routing.spread([
+            signatures.adapt(name, call, registry.note_of(call) or Note(signature)) for name, call in named
+        ])
+    )  # fmt: skip
+    if _has_context(program, environ):
+        from functions_framework import context  # noqa: PLC0415  # few functions have one
+
+        program = context.program(program, environ, runtime=runtime)
+    return instrument.instrumented(program, source, environ)
+
+
+def _has_context(program: Program, environ: Mapping[str, str]) -> bool:
+    told = environ.get("FUNC_CONTEXT") or environ.get("FUNC_CONTEXT_V1BETA2")
+    return bool(told) or any(function.signature == "openfunction" for function in program.functions)
 
 
 def _source(path: Path) -> Path:
@@ -102,11 +149,7 @@ def _where(source: Path, error: Exception) -> str:
 
 def _find(module: ModuleType, settings: FunctionSettings) -> list[tuple[str, Callable[..., Any]]]:
     """The named function; without a name every decorated one, else the plain one of the default's name."""
-    decorated = {
-        note.name or name: value
-        for name, value in vars(module).items()
-        if callable(value) and (note := registry.note_of(value)) is not None
-    }
+    decorated = _decorated(module)
     if decorated and not settings.named:
         return list(decorated.items())
     if settings.target in decorated:
@@ -120,6 +163,31 @@ def _find(module: ModuleType, settings: FunctionSettings) -> list[tuple[str, Cal
             f"{settings.target!r} in {settings.source.name} is a {type(found).__name__}; name a function",
         )
     raise exits.StartError("FunctionNotFound", _not_found(module, settings))
+
+
+def _decorated(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """The declared functions by name; an alias of one is the same function."""
+    found: dict[str, Callable[..., Any]] = {}
+    for own_name, value in vars(module).items():
+        note = registry.note_of(value) if callable(value) else None
+        if note is None or any(value is known for known in found.values()):
+            continue
+        name = note.name or own_name
+        _check_name(name, found)
+        found[name] = value
+    return found
+
+
+def _check_name(name: str, known: Mapping[str, object]) -> None:
+    if not _NAME.fullmatch(name):
+        raise exits.StartError(
+            "InvalidFunction",
+            f"{name!r} is no name for a function; use a letter and up to 62 letters, digits, - and _, as name=",
+        )
+    if name in known:
+        raise exits.StartError(
+            "InvalidFunction", f"two functions are called {name!r}; give one another name="
+        )
 
 
 def _not_found(module: ModuleType, settings: FunctionSettings) -> str:

@@ -28,8 +28,10 @@ class Request:
 
     # `_parsed` is set only once a form is looked at: every request would pay for an empty one.
     __slots__ = (
-        "_args", "_fields", "_headers", "_json", "_params", "_parsed", "body", "full_target", "method", "peer",
+        "_args", "_fields", "_headers", "_json", "_params", "_parsed", "body", "full_target", "invocation",
+        "method", "peer",
     )  # fmt: skip
+    invocation: Any  # around.py's, set only where a function has something around it
 
     def __init__(self, method: str, target: bytes, fields: Fields, body: bytes, peer: Any = None) -> None:
         self.method = method
