@@ -85,10 +85,8 @@ def cloud_event(
 
 
 @overload
-def typed(function: _Function, /) -> _Function: ...
-@overload
 def typed(
-    model: type | None = None,
+    model: type[Any] | None = None,
     /,
     *,
     path: str = "",
@@ -97,6 +95,8 @@ def typed(
     inline: bool = False,
     concurrency: int = 0,
 ) -> Callable[[_Function], _Function]: ...
+@overload
+def typed(function: _Function, /) -> _Function: ...
 def typed(
     function: Any = None,  # Any: the function, or the type of its parameter, which a checker takes for callable too
     /,

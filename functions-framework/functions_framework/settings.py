@@ -23,6 +23,7 @@ class FunctionSettings:
     target: str = "function"
     signature: Signature = "http"
     named: bool = False  # False when `target` is only the default
+    import_seconds: float = 300.0  # importing the file takes at most so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def function_settings(environ: Mapping[str, str]) -> FunctionSettings:
         target=target or "function",
         signature=signature(_first(environ, _SIGNATURE) or "http"),
         named=bool(target),
+        import_seconds=_number(environ, "OFN_IMPORT_SECONDS", default=300.0, low=0.001),
     )
 
 

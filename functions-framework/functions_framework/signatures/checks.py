@@ -168,7 +168,11 @@ def _described(kind: Any, hints: Mapping[str, Any]) -> list[tuple[str, Any, bool
             if each.init
         ]  # fmt: skip
     if typing.is_typeddict(kind):
-        return [(key, hint, key in kind.__required_keys__) for key, hint in hints.items()]
+        # __required_keys__ does not see a NotRequired inside an annotation that is still text.
+        return [
+            (key, hint, key in kind.__required_keys__ and typing.get_origin(hint) is not typing.NotRequired)
+            for key, hint in hints.items()
+        ]
     return [(key, hints.get(key, Any), key not in kind._field_defaults) for key in kind._fields]
 
 

@@ -1,0 +1,82 @@
+"""A time within which importing the user's file must end, and where it hangs when it does not.
+
+It uses the alarm signal and no Python thread, so nothing of it is left for a fork to inherit.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import linecache
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from functions_framework import exits
+
+_LAST_RESORT = 5.0  # after the deadline, for a call into C that lets no Python handler run
+
+
+class _LateImport(BaseException):
+    """Raised where the import hangs; no Exception, so that the user's `except Exception` does not take it."""
+
+    def __init__(self, frame: FrameType | None) -> None:
+        super().__init__()
+        self.frame = frame
+
+
+@contextmanager
+def importing(source: Path, seconds: float) -> Iterator[None]:
+    """End an import of this file that takes longer.
+
+    A call into C that never comes back to Python is ended a little later by faulthandler: a traceback and exit code 1.
+
+    Raises:
+        StartError: ImportBlocked with the line that hangs.
+    """
+    if not _may_use_alarm():
+        yield
+        return
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(seconds + _LAST_RESORT, exit=True)
+    try:
+        yield
+    except _LateImport as late:
+        raise exits.StartError("ImportBlocked", _sentence(source, late.frame, seconds)) from late
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        if signal.getsignal(signal.SIGALRM) is _alarm:  # the user's file may have taken it
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def _may_use_alarm() -> bool:
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+def _alarm(_number: int, frame: FrameType | None) -> None:
+    raise _LateImport(frame)
+
+
+def _sentence(source: Path, frame: FrameType | None, seconds: float) -> str:
+    where = _where(source, frame)
+    return (
+        f"{where} was still running after {seconds:g} seconds, so {source.name} was never imported; move what waits "
+        "into the function or a start-up hook, or raise OFN_IMPORT_SECONDS"
+    )
+
+
+def _where(source: Path, frame: FrameType | None) -> str:
+    """File, line and text of the innermost frame beside the source, else of the innermost one."""
+    inner = frame
+    while inner is not None and Path(inner.f_code.co_filename).parent != source.parent:
+        inner = inner.f_back
+    found = inner or frame
+    if found is None:
+        return source.name
+    name, number = found.f_code.co_filename, found.f_lineno
+    return f"{Path(name).name} line {number} (`{linecache.getline(name, number).strip()}`)"
