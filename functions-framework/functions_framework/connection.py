@@ -13,11 +13,13 @@ import httptools
 
 from functions_framework import head, presence, response, streaming
 from functions_framework.exchange import Exchange
+from functions_framework.program import Second
 from functions_framework.request import Request
 from functions_framework.response import Answer
 from functions_framework.settings import Limits
 
 _NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding"})
+_HTTP2 = b"PRI * HTTP/2.0\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JOIN_BELOW = 64 << 10
 _ONE_READ = 256 << 10
@@ -40,6 +42,7 @@ class Site(Protocol):
     limits: Limits
     draining: bool
     loop: asyncio.AbstractEventLoop
+    second: Second | None
 
     def begin(self, exchange: Exchange) -> None:
         """Answer this request, now or later."""
@@ -129,9 +132,21 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError:
+            if data.startswith(_HTTP2) and self._site.second is not None:
+                self._hand_over(data, self._site.second(self._site.begin))
+                return
             self._refuse(400)
         if self.in_message:
             self._count(len(data))
+
+    def _hand_over(self, data: bytes, other: asyncio.BaseProtocol) -> None:
+        """Another protocol speaks on this connection from here on."""
+        transport = self._transport
+        if transport is not None:
+            self._site.left(self)
+            transport.set_protocol(other)
+            other.connection_made(transport)
+            cast("asyncio.Protocol", other).data_received(data)
 
     def _upgraded(self, rest: bytes) -> None:
         """The parser stopped at an upgrade; nobody took it (RFC 9110 §7.8 allows that), so HTTP/1.1 goes on."""

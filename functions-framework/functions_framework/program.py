@@ -5,8 +5,10 @@ A value with one question: which function answers this request.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from functions_framework import routing
 from functions_framework.function import Function
@@ -15,6 +17,8 @@ from functions_framework.response import Answer
 
 Endpoint = Callable[[Request], Answer]  # on the loop, at once; for GET and HEAD
 Hook = Callable[[], Awaitable[None] | None]
+Second = Callable[[Callable[[Any], None]], asyncio.BaseProtocol]
+"""Makes the protocol of a connection, given what begins an exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,16 @@ class Program:
         endpoints: answers of the framework itself by undecoded path, such as a contract or metrics.
         starts: run in order in the instance before it is ready.
         stops: run in order after the last answer.
+        checks: each says why the instance is not ready; an empty text when it is.
+        second: takes over the connections that open with HTTP/2, such as a sidecar's over gRPC; None: the server's own.
     """
 
     functions: tuple[Function, ...]
     endpoints: Mapping[bytes, Endpoint] = field(default_factory=dict)
     starts: tuple[Hook, ...] = ()
     stops: tuple[Hook, ...] = ()
+    checks: tuple[Callable[[], str], ...] = ()
+    second: Second | None = None
 
     @property
     def only(self) -> Function | None:

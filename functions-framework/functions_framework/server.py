@@ -47,6 +47,8 @@ class Server:
         self.meter = meter.Meter(clock.monotonic)
         self._settings = settings
         self._endpoints = program.endpoints
+        self._checks = program.checks
+        self.second = program.second
         self._dispatcher = dispatch.Dispatcher(
             program, loop=loop, timeout=settings.timeout, threads=settings.threads, load=self.meter
         )
@@ -161,7 +163,8 @@ class Server:
             return response.plain(503, "draining")
         if self._dispatcher.pool.exhausted:
             return response.plain(503, f"{self._dispatcher.pool.stuck} calls of the function hang")
-        return _OK
+        reason = next(filter(None, (check() for check in self._checks)), "")
+        return response.plain(503, reason) if reason else _OK
 
     def _sweep(self) -> None:
         now = self.loop.time()
