@@ -9,7 +9,7 @@ import faulthandler
 import linecache
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,9 +22,9 @@ _LAST_RESORT = 5.0  # after the deadline, for a call into C that lets no Python 
 class _LateImport(BaseException):
     """Raised where the import hangs; no Exception, so that the user's `except Exception` does not take it."""
 
-    def __init__(self, frame: FrameType | None) -> None:
+    def __init__(self, places: Sequence[tuple[str, int]]) -> None:
         super().__init__()
-        self.frame = frame
+        self.places = places  # file and line of each frame, innermost first, before this error moves them
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def importing(source: Path, seconds: float) -> Iterator[None]:
     try:
         yield
     except _LateImport as late:
-        raise exits.StartError("ImportBlocked", _sentence(source, late.frame, seconds)) from late
+        raise exits.StartError("ImportBlocked", _sentence(source, late.places, seconds)) from late
     finally:
         faulthandler.cancel_dump_traceback_later()
         if signal.getsignal(signal.SIGALRM) is _alarm:  # the user's file may have taken it
@@ -59,24 +59,23 @@ def _may_use_alarm() -> bool:
 
 
 def _alarm(_number: int, frame: FrameType | None) -> None:
-    raise _LateImport(frame)
+    places = []
+    while frame is not None:
+        places.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    raise _LateImport(places)
 
 
-def _sentence(source: Path, frame: FrameType | None, seconds: float) -> str:
-    where = _where(source, frame)
+def _sentence(source: Path, places: Sequence[tuple[str, int]], seconds: float) -> str:
+    where = _where(source, places)
     return (
         f"{where} was still running after {seconds:g} seconds, so {source.name} was never imported; move what waits "
         "into the function or a start-up hook, or raise OFN_IMPORT_SECONDS"
     )
 
 
-def _where(source: Path, frame: FrameType | None) -> str:
+def _where(source: Path, places: Sequence[tuple[str, int]]) -> str:
     """File, line and text of the innermost frame beside the source, else of the innermost one."""
-    inner = frame
-    while inner is not None and Path(inner.f_code.co_filename).parent != source.parent:
-        inner = inner.f_back
-    found = inner or frame
-    if found is None:
-        return source.name
-    name, number = found.f_code.co_filename, found.f_lineno
+    beside = [place for place in places if Path(place[0]).parent == source.parent]
+    name, number = (beside or places)[0]
     return f"{Path(name).name} line {number} (`{linecache.getline(name, number).strip()}`)"
