@@ -95,7 +95,7 @@ class _Around:
     def __init__(self, function: Function, plan: Plan) -> None:
         self._function = function
         self._plan = plan
-        self._trigger = {"event": "cloudevent", "typed": "http"}.get(function.signature, function.signature)
+        self._trigger = {"event": "cloudevent", "typed": "http", "openfunction": "http"}.get(function.signature, function.signature)
         self._render = function.render or response.answer
         self._hooked = bool(plan.pre or plan.post or plan.plugins)
         self._loop: asyncio.AbstractEventLoop  # known with the first call

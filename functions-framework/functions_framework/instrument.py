@@ -71,7 +71,8 @@ def _means(program: Program, source: Source, environ: Mapping[str, str]) -> _Mea
     context = _context(environ)
     pre: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
-    if context is not None and not _only_own(environ):
+    only_own = _only_own(environ)
+    if context is not None and not only_own:
         pre, post = _hooks_of(context.hooks.pre), _hooks_of(context.hooks.post)
     return _Means(
         pre=pre,

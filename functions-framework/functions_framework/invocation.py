@@ -42,7 +42,6 @@ class Invocation:
 
     Attributes:
         function: the function's name.
-        trigger: what called it: http, cloudevent, topic or binding.
         request: the HTTP request that carried the call.
         argument: what the function is called with, once it has been read.
         state: free for hooks and plugins; empty at the start of each call.
@@ -57,6 +56,7 @@ class Invocation:
     __slots__ = (
         "_id",
         "_trace",
+        "_trigger",
         "argument",
         "ended",
         "error",
@@ -68,13 +68,12 @@ class Invocation:
         "sender",
         "started",
         "state",
-        "trigger",
         "wraps",
     )
 
     def __init__(self, function: str, *, trigger: str, request: Request, started: float) -> None:
         self.function = function
-        self.trigger = trigger
+        self._trigger = trigger
         self.request = request
         self.started = started  # monotonic seconds
         self.ended = False
@@ -99,6 +98,16 @@ class Invocation:
             given = self.request.headers.get("x-request-id", "")
             self._id = given if _SAFE_ID.fullmatch(given) else os.urandom(16).hex()
         return self._id
+
+    @property
+    def trigger(self) -> str:
+        """What called it: http, cloudevent, topic or binding."""
+        context = self.context
+        if context is None:
+            return self._trigger
+        if context.get_topic_event() is not None:
+            return "topic"
+        return "binding" if context.get_binding_request() is not None else self._trigger
 
     @property
     def event(self) -> CloudEvent | None:

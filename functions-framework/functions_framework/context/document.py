@@ -174,8 +174,18 @@ def _v1beta1(root: Node) -> Context:
         inputs=_inputs(root.node("inputs")),
         outputs=_outputs(root.node("outputs")),
         states=_states(root.node("states")),
-        hooks=HookList(root.texts("prePlugins"), root.texts("postPlugins")),
+        hooks=_plugins(root),
         tracing=_tracing(root, "pluginsTracing"),
+    )
+
+
+def _plugins(root: Node) -> HookList:
+    """The lists as a controller writes them, else what the annotation `plugins` says: its order counts both ways."""
+    said = root.node("plugins")
+    order = said.texts("order")
+    return HookList(
+        root.texts("prePlugins") or said.texts("pre") or order,
+        root.texts("postPlugins") or said.texts("post") or order[::-1],
     )
 
 

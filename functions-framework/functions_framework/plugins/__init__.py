@@ -75,13 +75,6 @@ def makers(names: Sequence[str], classes: Classes) -> dict[str, Callable[[], Any
     return {name: functools.partial(_make, classes[name]) for name in dict.fromkeys(names) if name in classes}
 
 
-def ordered(
-    *, order: Sequence[str] = (), pre: Sequence[str] = (), post: Sequence[str] = ()
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The lists before and after of a v1beta1 `plugins` annotation: `order` counts where a list is not given."""
-    return tuple(pre or order), tuple(post or reversed(order))
-
-
 def name_of(kind: type[Any]) -> str:
     """The plugin's name: an attribute `name` or `Name`, or what a method `name` returns."""
     value = getattr(kind, "name", None) or getattr(kind, "Name", None)
