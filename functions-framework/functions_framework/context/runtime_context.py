@@ -36,11 +36,11 @@ class RuntimeContext:
         Args:
             context: what the platform says of the function.
             environ: where the sidecar and the pod are looked up, when first needed; None: the process's.
-            port: who answers instead of a sidecar.
+            port: who answers instead of a sidecar; None: a sidecar in memory when TEST_MODE is `on`, else the real one.
         """
         self.context = context or Context()
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
-        self._given = port
+        self._given = port or _in_test_mode(self.environ)
         self._opened: list[Callable[[], None]] = []
         self._lock = threading.RLock()
 
@@ -186,3 +186,12 @@ class RuntimeContext:
         with self._lock:
             while self._opened:
                 self._opened.pop()()
+
+
+def _in_test_mode(environ: Mapping[str, str]) -> Port | None:
+    """A sidecar in memory, where TEST_MODE says that there is no other."""
+    if environ.get("TEST_MODE", "").lower() != "on":
+        return None
+    from functions_framework.dapr import fake  # noqa: PLC0415  # for tests alone
+
+    return fake.Dapr()

@@ -1,0 +1,92 @@
+"""A file loaded as it would be served: hooks, environment, start errors; test mode and self-host mode."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from functions_framework import exits, testing
+from functions_framework.testing.fixtures import Serve, dapr, serve
+from tests.framework.conftest import Program
+
+__all__ = ["dapr", "serve"]  # fixtures
+
+SOURCE = """
+import functions_framework
+
+@functions_framework.before
+def stamp(call):
+    call.state["stamp"] = "stamped"
+
+@functions_framework.after(functions="hello")
+def sign(call):
+    return f"{call.result} ({call.state['stamp']})"
+
+@functions_framework.http(path="/hello")
+def hello(request):
+    return "hello"
+
+@functions_framework.http(path="/bye")
+def bye(request):
+    return "bye"
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "main.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_every_function_and_hook_of_a_file_runs(serve: Serve, source: Path) -> None:
+    client = serve(source)
+    assert [client.get(path).text for path in ("/hello", "/bye")] == ["hello (stamped)", "bye"]
+
+
+def test_one_function_of_a_folder_is_chosen(serve: Serve, source: Path) -> None:
+    client = serve(source.parent, target="bye")
+    assert (client.get("/bye").text, client.get("/hello").status) == ("bye", 404)
+
+
+def test_a_file_is_imported_anew(serve: Serve, source: Path) -> None:
+    first = serve(source)
+    source.write_text(SOURCE.replace('"bye"', '"good bye"'))
+    assert (first.get("/bye").text, serve(source).get("/bye").text) == ("bye", "good bye")
+
+
+def test_a_start_error_is_raised(source: Path) -> None:
+    with pytest.raises(exits.StartError, match="did you mean 'hello'") as caught:
+        testing.load(source, target="helo")
+    assert caught.value.reason == "FunctionNotFound"
+
+
+def test_settings_come_from_the_environment(serve: Serve, source: Path) -> None:
+    client = serve(source, environ={"OFN_MAX_BODY_BYTES": "10"})
+    assert client.post("/bye", data=b"x" * 11).status == 413
+
+
+def test_self_host_mode_needs_no_pod(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text("def handle(context):\n    return context.runtime_context.mode\n")
+    client = serve(path, target="handle", signature="openfunction", environ={"CONTEXT_MODE": "self-host"})
+    assert client.post().text == "self-host"
+
+
+def test_test_mode_serves_without_a_sidecar(program: Callable[..., Program]) -> None:
+    source = (
+        "def handle(context):\n"
+        "    context.send('out', {'n': 1})\n"
+        "    return context.runtime_context.port.sent_to('done')\n"
+    )
+    out = {"out": {"componentName": "bus", "componentType": "pubsub.redis", "topic": "done"}}
+    context = json.dumps({"name": "f", "version": "v2.0.0", "runtime": "Knative", "outputs": out})
+    running = program(
+        source, "handle", FUNC_CONTEXT=context, TEST_MODE="on", FUNCTION_SIGNATURE_TYPE="openfunction"
+    )
+    with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/", data=b"{}") as answer:
+        assert json.load(answer) == [{"n": 1}]
