@@ -12,11 +12,18 @@ from functions_framework.errors import BadRequest, HttpError, InvalidInput
 from functions_framework.registry import cloud_event, http, typed
 
 if TYPE_CHECKING:
+    from functions_framework.apps import create_app
     from functions_framework.cloudevent import CloudEvent
+    from functions_framework.context.out import FunctionOut
+    from functions_framework.context.user_context import UserContext
+    from functions_framework.context.user_context import UserContext as Context
+    from functions_framework.dapr.signals import Drop, Retry
+    from functions_framework.errorhandlers import errorhandler
     from functions_framework.hooks import after, before
     from functions_framework.invocation import Invocation
     from functions_framework.invocation import current as current_invocation
     from functions_framework.plugins import Plugin
+    from functions_framework.registry import openfunction
     from functions_framework.request import Request
     from functions_framework.response import Response
     from functions_framework.signatures.parameters import Body, Header, Json, Query
@@ -26,7 +33,10 @@ __all__ = [
     "BadRequest",
     "Body",
     "CloudEvent",
+    "Context",
+    "Drop",
     "Event",
+    "FunctionOut",
     "Header",
     "HttpError",
     "InvalidInput",
@@ -36,20 +46,32 @@ __all__ = [
     "Query",
     "Request",
     "Response",
+    "Retry",
+    "UserContext",
     "after",
     "before",
     "cloud_event",
+    "create_app",
     "current_invocation",
     "http",
+    "openfunction",
     "typed",
 ]
 
 _LAZY = {
+    "app": "apps",
+    "create_app": "apps",
+    "errorhandler": "errorhandlers",
     "after": "hooks",
     "before": "hooks",
     "Invocation": "invocation",
     "Plugin": "plugins",
     "CloudEvent": "cloudevent",
+    "Context": "context.user_context",
+    "UserContext": "context.user_context",
+    "FunctionOut": "context.out",
+    "Drop": "dapr.signals",
+    "Retry": "dapr.signals",
     "Request": "request",
     "Response": "response",
     "Event": "sse",
@@ -58,11 +80,16 @@ _LAZY = {
     "Json": "signatures.parameters",
     "Query": "signatures.parameters",
 }
+_MODULES = frozenset({"aio", "exceptions"})  # Google's package has them without a second import
 
 
 def __getattr__(name: str) -> object:
     if name == "current_invocation":
         return import_module(f"{__name__}.invocation").current
+    if name == "openfunction":
+        return import_module(f"{__name__}.openfunction")  # a package that is called; it says why
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

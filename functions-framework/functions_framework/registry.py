@@ -123,6 +123,45 @@ def typed(
     return _noting(note) if function is None or options else noted(function, note)
 
 
+@overload
+def openfunction(function: _Function, /) -> _Function: ...
+@overload
+def openfunction(
+    *,
+    inputs: Iterable[str] = (),
+    path: str = "",
+    methods: Iterable[str] = (),
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> Callable[[_Function], _Function]: ...
+def openfunction(  # noqa: PLR0913  # those of `http`, and the inputs
+    function: _Function | None = None,
+    /,
+    *,
+    inputs: Iterable[str] = (),
+    path: str = "",
+    methods: Iterable[str] = (),
+    name: str = "",
+    inline: bool = False,
+    concurrency: int = 0,
+) -> _Function | Callable[[_Function], _Function]:
+    """Declare a function of one `Context`, or of a context and the data that came, as bytes.
+
+    Args:
+        function: what is declared, when no other argument is given.
+        inputs: the inputs of FUNC_CONTEXT that are this function's, where a file has several functions.
+        path: as for `http`, and so are the others.
+        methods: the methods it answers; every method when empty.
+        name: what it is called, when not by its Python name.
+        inline: a `def` that never blocks; it runs on the loop, without a thread.
+        concurrency: how many calls run at the same time; 0 for as many as come.
+    """
+    options = {"inputs": (inputs,) if isinstance(inputs, str) else tuple(inputs)}
+    note = Note("openfunction", name, path, _methods(methods), inline, concurrency, options)
+    return _noting(note) if function is None else noted(function, note)
+
+
 def noted(function: _Function, note: Note) -> _Function:
     """Put a note on a function; raises TypeError for an object that takes none."""
     setattr(function, _NOTE, note)

@@ -23,7 +23,7 @@ import pytest
 
 from functions_framework import control, registry, server, settings, signatures
 from functions_framework.program import Program as Served
-from tests.framework import http
+from tests.framework import http, sidecar
 
 
 @dataclass
@@ -213,3 +213,10 @@ def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[sidecar.FakeSidecar]:
+    """A Dapr sidecar on a free port."""
+    with sidecar.running() as running:
+        yield running

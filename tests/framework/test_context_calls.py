@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from functions_framework.context.user_context import UserContext
 from functions_framework.dapr import errors
 from functions_framework.dapr.signals import Drop, Retry
 from functions_framework.program import Program
-from tests.framework import http, sidecar
+from tests.framework import http
 from tests.framework.conftest import Site
 from tests.framework.sidecar import FakeSidecar
 
@@ -47,12 +47,6 @@ EVENT = {
     "data": {"n": 1}, "topic": "new", "pubsubname": "bus",
 }  # fmt: skip
 STRUCTURED = "content-type: application/cloudevents+json\r\n"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeSidecar]:
-    with sidecar.running() as running:
-        yield running
 
 
 @asynccontextmanager

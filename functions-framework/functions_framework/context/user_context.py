@@ -226,3 +226,6 @@ def _sent(output: Output, data: Any, carried: Mapping[str, str]) -> _SENT:
     return messages.bind(
         output.component, operation, data, metadata={**output.metadata, **carried}, headers=carried
     )
+
+
+Context = UserContext  # the name that reads best beside `Request`
