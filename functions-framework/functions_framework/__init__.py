@@ -53,6 +53,7 @@ __all__ = [
     "cloud_event",
     "create_app",
     "current_invocation",
+    "errorhandler",
     "http",
     "openfunction",
     "typed",

@@ -268,7 +268,7 @@ def _of_body(received: request.Request, kind: type[CloudEvent]) -> CloudEvent:
     if isinstance(document, dict) and "specversion" in document:
         return from_document(document, kind)
     if isinstance(document, dict) and legacy.is_legacy(document):
-        return legacy.to_cloudevent(document, received.path, kind)
+        return kind(*legacy.to_cloudevent(document, received.path))
     raise _lacks(REQUIRED)
 
 

@@ -33,7 +33,10 @@ from functions_framework.response import Answer
 _log = logging.getLogger("functions_framework")
 _HERE = str(Path(__file__).parent)
 _STATUS = b"x-openfunction-status: %s\r\n"
-_CRASH = response.plain(500, "Internal Server Error", lines=_STATUS % b"crash")  # the user's code raised
+# The user's code raised; Google's platform reads the second line.
+_CRASH = response.plain(
+    500, "Internal Server Error", lines=_STATUS % b"crash" + b"x-google-status: crash\r\n"
+)
 _OURS = response.plain(500, "Internal Server Error", lines=_STATUS % b"framework-error")
 _RETRY = b"retry-after: 1\r\n"
 _GONE = response.plain(499, "The client left.")  # it reaches nobody; logs and metrics count it
@@ -154,7 +157,7 @@ class Dispatcher:
             self._fail(exchange, function, call.error)
         elif inspect.isawaitable(call.result):
             # A `def` that returns a coroutine, as a wrapping decorator does.
-            self._start(exchange, function, _awaited(call.result))
+            self._start(exchange, function, _guarded(_awaited, call.result))
         else:
             self._finish(exchange, function, call.result)
 

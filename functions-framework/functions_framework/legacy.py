@@ -9,10 +9,9 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from functions_framework import clock, errors
-from functions_framework.cloudevent import CloudEvent
 
 _FIREBASE_AUTH = "firebaseauth.googleapis.com"
 _FIREBASE_DB = "firebasedatabase.googleapis.com"
@@ -72,6 +71,19 @@ _TOPIC = re.compile(r"projects/[^/?]+/topics/[^/?]+")
 _SOURCE = re.compile(r"//([^/]+)/(.+)")
 
 
+class Event(Protocol):
+    """What this module reads of a CloudEvent."""
+
+    @property
+    def data(self) -> Any:
+        """The data, decoded."""
+
+    def __getitem__(self, name: str) -> Any: ...
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An attribute, or the default."""
+
+
 class Context:
     """What a legacy function's second parameter tells of its event.
 
@@ -127,8 +139,8 @@ def event_of(document: object, path: str, now: Callable[[], str] | None = None) 
     return document.get("data", ""), Context(**known)
 
 
-def to_cloudevent(document: object, path: str, kind: type[CloudEvent] = CloudEvent) -> CloudEvent:
-    """The CloudEvent of a legacy event; raises BadRequest when there is none."""
+def to_cloudevent(document: object, path: str) -> tuple[dict[str, Any], Any]:
+    """Attributes and data of a legacy event's CloudEvent; raises BadRequest when there is none."""
     data, context = event_of(document, path)
     if context.event_type not in _TYPES:
         raise errors.BadRequest(f"The legacy event type {context.event_type!r} has no CloudEvent type.")
@@ -151,10 +163,10 @@ def to_cloudevent(document: object, path: str, kind: type[CloudEvent] = CloudEve
         "time": context.timestamp,
         "datacontenttype": "application/json",
     }
-    return kind({**attributes, "subject": subject} if subject else attributes, data)
+    return {**attributes, "subject": subject} if subject else attributes, data
 
 
-def from_cloudevent(event: CloudEvent) -> tuple[Any, Context]:
+def from_cloudevent(event: Event) -> tuple[Any, Context]:
     """Data and context of a CloudEvent, for a function of legacy events.
 
     A type that no legacy event has keeps its name; its resource is the source, with the subject where there is one.

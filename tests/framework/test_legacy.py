@@ -65,7 +65,7 @@ def test_a_push_of_pubsub_names_its_topic_by_the_path() -> None:
     data, context = legacy.event_of(PUSH, "/x/projects/p/topics/t?y", now=lambda: "now")
     assert (data["data"], data["attributes"], context.event_id, context.timestamp) == ("eA==", {}, "7", "now")
     assert context.resource["name"] == "projects/p/topics/t"
-    event = legacy.to_cloudevent(PUSH, "/projects/p/topics/t")
+    event = CloudEvent(*legacy.to_cloudevent(PUSH, "/projects/p/topics/t"))
     assert event["source"] == "//pubsub.googleapis.com/projects/p/topics/t"
     assert event.data["message"]["messageId"] == "7"
 
@@ -81,14 +81,14 @@ def test_the_generation_of_an_object_is_no_part_of_the_subject() -> None:
         "timestamp": "t",
         "resource": resource,
     }
-    event = legacy.to_cloudevent({"context": context, "data": {}}, "/")
+    event = CloudEvent(*legacy.to_cloudevent({"context": context, "data": {}}, "/"))
     assert (event["source"], event["subject"]) == (
         "//storage.googleapis.com/projects/_/buckets/b", "objects/folder/File",
     )  # fmt: skip
 
 
 def test_analytics_names_the_application() -> None:
-    event = legacy.to_cloudevent(
+    event, _ = legacy.to_cloudevent(
         {
             "eventType": "providers/google.firebase.analytics/eventTypes/event.log",
             "eventId": "1", "timestamp": "t", "resource": "projects/p/events/e",

@@ -5,7 +5,9 @@ A module here is imported when a function of its signature is loaded, so nobody 
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -13,6 +15,7 @@ from typing import Any, Protocol, cast
 from functions_framework import exits
 from functions_framework.function import Function
 from functions_framework.registry import Note, Signature
+from functions_framework.signatures import frameworks
 
 _MODULES: dict[Signature, str] = {
     "http": "plain",
@@ -33,9 +36,28 @@ class Adapter(Protocol):
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """The served form of a user's callable; raises StartError."""
-    signature = _annotated(written, note) if note.signature == "http" else note.signature
-    module = import_module(f"{__name__}.{_MODULES[signature]}")
-    return cast("Adapter", module).adapt(name, written, note)
+    module = import_module(f"{__name__}.{_module(written, note)}")
+    return handled(cast("Adapter", module).adapt(name, written, note), written)
+
+
+def handled(function: Function, written: Callable[..., Any]) -> Function:
+    """The function with the user's `@errorhandler`s around it, where there are any."""
+    module = sys.modules.get("functions_framework.errorhandlers")
+    handlers = module.handlers_of(written) if module is not None else {}
+    if not handlers:
+        return function
+    call = cast("Any", module).around(function.call, handlers, is_async=function.is_async)
+    return dataclasses.replace(function, call=call)
+
+
+def _module(written: Callable[..., Any], note: Note) -> str:
+    """The module here that serves a callable."""
+    if note.signature != "http":
+        return _MODULES[note.signature]
+    if other := frameworks.module_of(written, note):
+        return other
+    signature = _annotated(written, note)
+    return "flask_style" if signature == "http" and frameworks.uses_flask(written) else _MODULES[signature]
 
 
 def _annotated(written: Callable[..., Any], note: Note) -> Signature:

@@ -1,0 +1,132 @@
+"""HTTP functions written for Flask: they run inside a Flask application, in a request's context, with its request.
+
+So `flask.request`, `jsonify`, `abort`, `g`, `current_app`, error handlers and every way to return are Flask's own.
+An error that nothing handles leaves the application and is the dispatcher's, as any function's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import flask
+from werkzeug.routing import Rule
+
+from functions_framework import errorhandlers, errors, signatures, wsgi
+from functions_framework.function import Function
+from functions_framework.registry import Note
+from functions_framework.request import Request
+from functions_framework.response import Reply
+
+
+def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
+    """A function of `flask.Request`."""
+    signatures.check_arity(name, written, ("the request",))
+    application = application_of(name, written)
+    is_async = signatures.is_async(written)
+    return Function(
+        name=name,
+        call=_call_async(application, written) if is_async else _call(application),
+        signature="http",
+        is_async=is_async,
+        inline=note.inline,
+        concurrency=note.concurrency,
+        render=_as_it_is,
+        path=note.path,
+        methods=note.methods,
+        written=written,
+    )
+
+
+def application_of(name: str, written: Callable[..., Any]) -> flask.Flask:
+    """The application that a function runs in: the one its module was imported in, else a new one."""
+    application = new_application(name, home_of(written))
+    add_view(application, lambda: written(flask.request._get_current_object()))  # type: ignore[attr-defined]  # noqa: SLF001  # werkzeug's documented way to the object behind its proxy
+    for handled, handler in errorhandlers.handlers_of(written).items():
+        application.register_error_handler(handled, handler)
+    application.register_error_handler(errors.HttpError, _of_ours)
+    return application
+
+
+def new_application(name: str, home: Path) -> flask.Flask:
+    """An application whose templates and static files lie beside the user's file."""
+    static = "static" if (home / "static").is_dir() else None
+    return flask.Flask(
+        name, root_path=str(home), template_folder=str(home / "templates"), static_folder=static
+    )
+
+
+def add_view(application: flask.Flask, view: Callable[[], Any]) -> None:
+    """Answer every path and every method with this view."""
+    # Rules without methods answer all of them, OPTIONS too; add_url_rule would keep OPTIONS for itself.
+    application.url_map.add(Rule("/", defaults={"path": ""}, endpoint="run"))
+    application.url_map.add(Rule("/<path:path>", endpoint="run"))
+    application.view_functions["run"] = lambda path: view()  # noqa: ARG005  # the rule's variable
+
+
+def reply_of(answered: flask.Response) -> Reply:
+    """The answer of a Flask response; one that streams is closed at its end."""
+    headers = answered.headers.to_wsgi_list()
+    chunks = _chunks(answered)
+    whole = not answered.is_streamed or wsgi.is_short(headers)
+    return wsgi.answer(answered.status_code, headers, b"".join(chunks) if whole else chunks)
+
+
+def _call(application: flask.Flask) -> Callable[[Request], Reply]:
+    def call(received: Request) -> Reply:
+        with application.request_context(wsgi.environ(received)):
+            return reply_of(_dispatched(application, application.full_dispatch_request))
+
+    return call
+
+
+def _call_async(application: flask.Flask, written: Callable[..., Any]) -> Callable[[Request], Any]:
+    async def call(received: Request) -> Reply:
+        with application.request_context(wsgi.environ(received)):
+            try:
+                result: Any = application.preprocess_request()
+                if result is None:
+                    result = await written(flask.request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+            except Exception as error:  # noqa: BLE001  # raised again where nothing handles it
+                caught = error
+                result = _dispatched(application, lambda: application.handle_user_exception(caught))
+            return reply_of(application.finalize_request(result))
+
+    return call
+
+
+def _dispatched(application: flask.Flask, run: Callable[[], Any]) -> Any:
+    """What Flask gives; where the user handles 500, Flask's answer to an error that nothing else handles."""
+    try:
+        return run()
+    except Exception as error:
+        if 500 not in application.error_handler_spec[None]:
+            raise
+        return application.handle_exception(error)
+
+
+def _of_ours(error: Exception) -> flask.Response:
+    told = cast("errors.HttpError", error)
+    lines = [line.decode("latin-1").partition(": ") for line in told.lines.splitlines()]
+    headers = [(name, value) for name, _, value in lines]
+    return flask.Response(f"{told.message}\n", told.status, headers, mimetype="text/plain")
+
+
+def _chunks(answered: flask.Response) -> Iterator[bytes]:
+    try:
+        yield from answered.iter_encoded()
+    finally:
+        answered.close()
+
+
+def home_of(written: Callable[..., Any]) -> Path:
+    module = sys.modules.get(inspect.unwrap(written).__module__)
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve().parent if file else Path.cwd()
+
+
+def _as_it_is(result: Any) -> Reply:  # Any: what `call` gives, which is a Reply
+    return cast("Reply", result)

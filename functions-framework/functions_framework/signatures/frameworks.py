@@ -1,0 +1,83 @@
+"""Which other framework an HTTP function is written for, told by the user's code alone; it imports none of them.
+
+A function is written for Flask when the user's own files import flask or werkzeug, anywhere; for Starlette when
+`functions_framework.aio` declares it; and an object or function with the parameters of ASGI or WSGI is an
+application of either.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from functions_framework.registry import Note
+
+_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*,[ \t]*)?(?:flask|werkzeug)\b", re.MULTILINE)
+_ASGI = ("scope", "receive", "send")
+_APPLICATIONS = (_ASGI, ("environ", "start_response"))
+
+
+def module_of(written: Callable[..., Any], note: Note) -> str:
+    """The module of signatures/ that serves an application or what `aio` declares; empty for any other."""
+    told: str = note.options.get("module", "")
+    if told:
+        return told
+    return "application" if _parameters(written) in _APPLICATIONS else ""
+
+
+def is_asgi(written: Callable[..., Any]) -> bool:
+    """True for an ASGI application."""
+    return _parameters(written) == _ASGI
+
+
+def uses_flask(written: Callable[..., Any]) -> bool:
+    """True when a file of the user's imports flask, and it can be imported."""
+    module = sys.modules.get(getattr(written, "__module__", None) or "")
+    if module is None or not any(map(_imports_flask, _files(module))):
+        return False
+    return find_spec("flask") is not None
+
+
+def _parameters(written: Any) -> tuple[str, ...]:  # Any: functions and objects alike
+    call = written
+    if not isinstance(written, FunctionType):
+        call = getattr(type(written), "__call__", None)  # noqa: B004  # its code is read, not whether it is there
+        if not isinstance(call, FunctionType):
+            return ()
+    code = call.__code__
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    return names if call is written else names[1:]
+
+
+def _imports_flask(file: Path) -> bool:
+    try:
+        text = file.read_bytes()
+    except OSError:  # a module of a zip file, or one whose file has gone
+        return False
+    return b"flask" in text and _IMPORT.search(text) is not None
+
+
+def _files(module: ModuleType) -> Iterator[Path]:
+    """The user's files: the module's, and those of what it uses that lie beside it or below."""
+    home = Path(getattr(module, "__file__", None) or "/nowhere/at/all").parent
+    seen, waiting = {module.__name__}, [module]
+    while waiting:
+        current = waiting.pop()
+        file = getattr(current, "__file__", None)
+        if not file or not Path(file).is_relative_to(home) or "site-packages" in file:
+            continue
+        yield Path(file)
+        used = [sys.modules[name] for name in _used(current) if name in sys.modules and name not in seen]
+        seen.update(each.__name__ for each in used)
+        waiting += used
+
+
+def _used(module: ModuleType) -> set[str]:
+    values = list(vars(module).values())
+    modules = {value.__name__ for value in values if isinstance(value, ModuleType)}
+    return modules | {value.__module__ for value in values if isinstance(value, FunctionType | type)}
