@@ -13,7 +13,7 @@ import pytest
 from tests.builder import workshop
 
 LIB = Path(__file__).parent.parent.parent / "builder" / "buildpacks" / "openfunction_python" / "lib"
-MODULES = ("bytecode", "checks", "dependencies", "requirements", "resolver", "settings")
+MODULES = ("bytecode", "checks", "dependencies", "requirements", "resolver", "settings", "standin")
 
 
 class Parts:
@@ -42,10 +42,67 @@ def test_included_files_constraints_and_continued_lines_are_read(parts: Parts, t
     assert (found.lines, found.constraints) == (["a==1    --hash=sha256:00", "b>=2"], ["c<3"])
 
 
-@pytest.mark.parametrize("name", ["functions-framework", "Functions_Framework", "ofn-functions-framework"])
-def test_a_framework_is_never_asked_for(parts: Parts, tmp_path: Path, name: str) -> None:
-    workshop.write(tmp_path, {"requirements.txt": f"{name}[x]==1.4.3 ; python_version > '3'\n"})
-    assert parts.requirements.read(tmp_path).lines == []
+OURS = "openfunction-functions-framework"
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("functions-framework", "functions-framework"),
+        ("functions-framework==3.*", "functions-framework"),
+        ("Functions_Framework[x]==1.4.3 ; python_version > '3'", "functions-framework ; python_version > '3'"),
+        ("functions-framework>=3,<4;python_version>'3'", "functions-framework ; python_version>'3'"),
+        ("functions-framework==3.8.1 --hash=sha256:00 --hash=sha256:01", "functions-framework"),
+        ("functions-framework @ git+https://example.org/x/functions-framework-python@v3", "functions-framework"),
+        ("functions-framework @ https://example.org/a;b.whl ; os_name == 'x'", "functions-framework ; os_name == 'x'"),
+        ("git+https://example.org/GoogleCloudPlatform/functions-framework-python.git@main", "functions-framework"),
+        ("-e git+ssh://git@example.org/x/fork.git#egg=functions-framework", "functions-framework"),
+        ("https://example.org/p/functions_framework-3.8.1-py3-none-any.whl", "functions-framework"),
+        ("./wheels/ofn_functions_framework-0.2.0.tar.gz", "ofn-functions-framework"),
+        ("ofn-functions-framework~=0.2", "ofn-functions-framework"),
+        (f"{OURS}[typed]>=0.1", f"{OURS}[typed]"),
+    ],
+)  # fmt: skip
+def test_a_published_framework_is_asked_for_in_any_version(
+    parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, wanted: str
+) -> None:
+    found = parts.requirements.read(workshop.write(tmp_path, {"requirements.txt": f"a\n{line}\n"}))
+    assert (found.lines, found.frameworks) == (["a"], [wanted])
+    assert capsys.readouterr().out.count(f"is satisfied by {OURS}") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "functions-framework-extras==1",
+        "my-functions-framework",
+        "x @ git+https://example.org/functions-framework/x.git",
+        "./functions-framework-examples",
+    ],
+)
+def test_another_name_is_left_alone(parts: Parts, tmp_path: Path, line: str) -> None:
+    found = parts.requirements.read(workshop.write(tmp_path, {"requirements.txt": f"{line}\n"}))
+    assert (found.lines, found.frameworks) == ([line], [])
+
+
+def test_limits_of_a_framework_do_not_hold_for_ours(parts: Parts, tmp_path: Path) -> None:
+    files = {
+        "requirements.txt": "functions-framework\n-c limits.txt\n",
+        "limits.txt": "functions-framework==3.5.0\nflask<4\n",
+    }
+    assert parts.requirements.read(workshop.write(tmp_path, files)).constraints == ["flask<4"]
+
+
+def test_a_stand_in_leaves_no_line_in_the_lock_and_says_who_asked(parts: Parts) -> None:
+    annotated = (
+        "flask==3.1.3 \\\n    --hash=sha256:00\n    # via\n    #   functions-framework\n    #   other\n"
+        "functions-framework @ file:///tmp/x.whl \\\n    --hash=sha256:01\n    # via\n"
+        "    #   --override overrides.txt\n    #   -r requirements.in\n    #   other\n"
+        "other==1 \\\n    --hash=sha256:02\n    # via -r requirements.in\n"
+    )
+    lock, said = parts.standin.taken_out(annotated)
+    assert lock == "flask==3.1.3 \\\n    --hash=sha256:00\nother==1 \\\n    --hash=sha256:02\n"
+    assert said == [f"functions-framework, which other requires, is satisfied by {OURS}"]
 
 
 def test_the_dependencies_of_a_project_are_read(parts: Parts, tmp_path: Path) -> None:
@@ -152,3 +209,20 @@ def test_bytecode_is_the_same_whatever_the_folder_and_names_the_images_path(
     assert made[0] == made[1]
     assert b"/layers/x/m.py" in made[0]
     assert str(tmp_path).encode() not in made[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "asked", "frameworks"),
+    [
+        ("import flask\n", "", [f"{OURS}[google]"]),
+        ("def f(r):\n    from cloudevents.http import CloudEvent\n", "flask", [f"{OURS}[google]"]),
+        ("from werkzeug import Response\n", "Flask==3.*", []),
+        ("from flask import request\n", "functions-framework==3.*", ["functions-framework"]),
+        ("import flask_cors  # no flask\n", "", []),
+    ],
+)
+def test_what_published_frameworks_bring_along_is_brought_to_code_that_imports_it(
+    parts: Parts, tmp_path: Path, code: str, asked: str, frameworks: list[str]
+) -> None:
+    workshop.write(tmp_path, {"main.py": code, "requirements.txt": f"{asked}\n"})
+    assert parts.requirements.read(tmp_path).frameworks == frameworks

@@ -17,7 +17,7 @@ import resolver
 import settings
 
 PYTHON = ["python3", "-S", "-s", "-P"]
-SIGNATURES = ("", "http", "cloudevent")
+SIGNATURES = ("", "http", "cloudevent", "event", "openfunction", "typed", "websocket")
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1"
 )
@@ -43,7 +43,7 @@ def _build(app: Path, found: settings.Settings, layers: Path, buildpack: Path) -
     if found.signature not in SIGNATURES:
         raise settings.Failure(
             "BuilderUnsupported",
-            f"FUNC_TYPE is {found.signature!r}; functions of the types http and cloudevent can be built so far",
+            f"FUNC_TYPE is {found.signature!r}; it is one of {', '.join(filter(None, SIGNATURES))}",
         )
     checks.syntax(app)
     target = checks.target(source, found.target)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -20,11 +21,12 @@ import bytecode
 import requirements
 import resolver
 import settings
+import standin
 
 LOCK_SECONDS = 24 * 3600
 LAYER = "/layers/openfunction_python/deps"
+SAID = "# "  # before what a lock has to tell of its making
 FORM = "5"  # of a dependency layer; changes when the same lock would be laid out in another way
-NEVER = "sys_platform == 'never'"
 
 
 def abi() -> str:
@@ -40,13 +42,21 @@ class Store:
         self._cache, self._uv, self._wheels, self._app = cache, uv, wheels, app
 
     def lock(self, wanted: requirements.Wanted) -> str:
+        """The lock, as `_lock`; what it has to tell is printed by each build that uses it."""
+        lock = self._lock(wanted)
+        for line in lock.splitlines():
+            if line.startswith(SAID):
+                print(line.removeprefix(SAID), flush=True)
+        return lock
+
+    def _lock(self, wanted: requirements.Wanted) -> str:
         """The lock; one of the last day is used again, so that equal sources give equal images.
 
         Raises:
             Failure: DependencyFailed, with the decisive lines.
         """
         ours = next(self._wheels.glob("*.whl"))
-        lines = [*wanted.lines, f"{requirements.OURS}=={ours.name.split('-')[1]}"]
+        lines = [*wanted.lines, *wanted.frameworks, f"{requirements.OURS}=={ours.name.split('-')[1]}"]
         if wanted.local:
             return self._compile(lines, wanted.constraints)
         indexes = {name: value for name, value in self._uv.env.items() if "INDEX" in name}
@@ -69,22 +79,23 @@ class Store:
 
     def _compile(self, lines: list[str], constraints: list[str]) -> str:
         with tempfile.TemporaryDirectory() as work:
-            # a requirement of a requirement on another framework must not bring that one either
-            others = sorted(requirements.SATISFIED - {requirements.OURS})
             files = {
                 "requirements.in": lines,
                 "constraints.txt": constraints,
-                "overrides.txt": [f"{name} ; {NEVER}" for name in others],
+                # a published framework must not come, whoever asks for it: the folders of both have one name
+                "overrides.txt": standin.overrides(Path(work)),
             }
             for name, content in files.items():
                 (Path(work) / name).write_text("".join(f"{line}\n" for line in content))
-            return self._uv.run(
-                "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes",
+            found = self._uv.run(
+                "pip", "compile", "--quiet", "--no-header", "--annotation-style", "split", "--generate-hashes",
                 "--no-emit-find-links", "--no-emit-index-url", "--find-links", str(self._wheels),
                 "--python", sys.executable, "--constraints", f"{work}/constraints.txt",
                 "--overrides", f"{work}/overrides.txt", f"{work}/requirements.in",
                 cwd=self._app,
             )  # fmt: skip
+        lock, said = standin.taken_out(found)
+        return "".join(f"{SAID}{sentence}\n" for sentence in said) + lock
 
     def install(self, lock: str, target: Path, *, local: bool) -> Path | None:
         """Fill a layer with what a lock says; the folder of the store it was taken from, None for local requirements.
@@ -119,10 +130,8 @@ class Store:
             shutil.rmtree(part, ignore_errors=True)
 
     def _fill(self, lock: str, folder: Path) -> None:
-        print(
-            f"dependencies: installing {sum(1 for line in lock.splitlines() if line[:1].strip())} packages",
-            flush=True,
-        )
+        count = len(re.findall(r"^[^\s#]", lock, re.MULTILINE))
+        print(f"dependencies: installing {count} packages", flush=True)
         with tempfile.TemporaryDirectory() as work:
             (Path(work) / "lock.txt").write_text(lock)
             self._uv.run(

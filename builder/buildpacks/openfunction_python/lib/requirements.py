@@ -1,6 +1,6 @@
 """What a source asks for: lines of requirements.txt with the files it includes, or pyproject.toml's dependencies.
 
-It resolves nothing; what asks for a functions framework is left out here, because ours is always there.
+It resolves nothing; what asks for a functions framework is kept apart, because ours is the one that comes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,30 @@ from pathlib import Path
 from typing import Any
 
 import settings
+import standin
 
-OURS = "openfunction-functions-framework"
-# Published frameworks install files of the same names as ours, so both together would be a mixture.
-SATISFIED = {"functions-framework", "ofn-functions-framework", OURS}
+OURS = standin.OURS
 _INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=)?(\S+)")
 _CONSTRAINT = re.compile(r"(?:-c|--constraint)(?:\s+|=)?(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=)?(\S.*)")
+# A framework's name where a URL or a path ends in it: a repository, an archive, a wheel, or what follows `egg=`.
+_PLACE = re.compile(
+    r"(?:^|[/=])((?:ofn[-_.])?functions[-_.]framework)(?:-python)?(?:\.git|-[0-9][^/\s]*)?(?:[@#;\s\[&?]|$)",
+    re.IGNORECASE,
+)
+# Packages that published frameworks bring along, so that code imports them and asks for none.
+_BROUGHT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(flask|werkzeug|cloudevents)\b", re.MULTILINE)
 
 
 @dataclass
 class Wanted:
-    """Requirement lines in the order of the source, constraint lines, and whether one names a folder of the source."""
+    """What a source asks for, and whether a line names a folder of the source.
+
+    `lines` are requirements in the order of the source; `frameworks` are those that ours satisfies, of any version.
+    """
 
     lines: list[str] = field(default_factory=list)
+    frameworks: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
     local: bool = False
 
@@ -45,6 +55,7 @@ def read(app: Path) -> Wanted:
         _read_file(app, "requirements.txt", found, seen=set())
     else:
         _read_project(app, found)
+    _add_brought(app, found)
     return found
 
 
@@ -72,7 +83,8 @@ def _read_file(app: Path, name: str, found: Wanted, *, seen: set[str]) -> None:
         if included := _INCLUDE.fullmatch(line):
             _read_file(app, _beside(folder, included[1]), found, seen=seen)
         elif constraint := _CONSTRAINT.fullmatch(line):
-            found.constraints += _logical_lines(_text(app, _beside(folder, constraint[1])))
+            limits = _logical_lines(_text(app, _beside(folder, constraint[1])))
+            found.constraints += [limit for limit in limits if not _framework(limit)]
         else:
             _add(line, found)
 
@@ -80,11 +92,30 @@ def _read_file(app: Path, name: str, found: Wanted, *, seen: set[str]) -> None:
 def _add(line: str, found: Wanted) -> None:
     if editable := _EDITABLE.fullmatch(line):
         line = editable[1]
-    if _name(line) in SATISFIED:
+    if name := _framework(line):
         print(f"the requirement {line!r} is satisfied by {OURS}, which comes with this build")
+        found.frameworks.append(_any_version(name, line))
         return
     found.local = found.local or line.startswith((".", "/")) or "file:" in line
     found.lines.append(line)
+
+
+def _add_brought(app: Path, found: Wanted) -> None:
+    """What the source imports and no requirement names comes with our framework, as it does with the others."""
+    if any(name in standin.EXTRAS for name in map(_name, found.frameworks)):
+        return
+    used = {
+        name.decode()
+        for file in app.rglob("*.py")
+        if file.is_file()
+        for name in _BROUGHT.findall(file.read_bytes())
+    }
+    named = {_name(line) for line in found.lines}
+    if missing := sorted(name for name in used - named if not (name == "werkzeug" and "flask" in named)):
+        print(
+            f"the source imports {' and '.join(missing)}, which no requirement names; {OURS}[google] brings it"
+        )
+        found.frameworks.append(f"{OURS}[google]")
 
 
 def _read_project(app: Path, found: Wanted) -> None:
@@ -126,6 +157,28 @@ def _logical_lines(text: str) -> Iterator[str]:
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         if kept := re.sub(r"(^|\s)#.*$", "", line).strip():
             yield kept
+
+
+def _framework(line: str) -> str:
+    """The framework that a line asks for, by name or by a place that ends in it; empty for any other."""
+    name = _name(line)
+    if name in standin.EXTRAS or name == OURS:
+        return name
+    place = _PLACE.search(line) if _is_place(name, line) else None
+    return re.sub(r"[-_.]+", "-", place[1]).lower() if place else ""
+
+
+def _is_place(name: str, line: str) -> bool:
+    """A requirement without a name: a URL or a path."""
+    return not name or "/" in name or ":" in name or "/" in line.split("@", 1)[0]
+
+
+def _any_version(name: str, line: str) -> str:
+    """The requirement without version, place and hashes; extras only of ours, since each framework has its own."""
+    kept = re.split(r"\s--", line, maxsplit=1)[0]
+    extras = re.match(r"[\w.-]+\s*(\[[^\]]*\])", kept) if name == OURS else None
+    condition = re.split(r"\s;" if "://" in kept else ";", kept, maxsplit=1)[1:]  # a URL may hold a semicolon
+    return f"{name}{extras[1] if extras else ''}{''.join(f' ; {each.strip()}' for each in condition)}"
 
 
 def _name(line: str) -> str:

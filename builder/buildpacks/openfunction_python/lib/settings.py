@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+SPELLINGS = {"cloud_event": "cloudevent", "legacyevent": "event", "background": "event"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,9 +48,7 @@ def read(platform: Path) -> Settings:
     return Settings(
         target=target,
         source=first("FUNC_SRC", "GOOGLE_FUNCTION_SOURCE", "FUNCTION_SOURCE"),
-        signature={"event": "cloudevent", "cloud_event": "cloudevent"}.get(
-            signature.lower(), signature.lower()
-        ),
+        signature=SPELLINGS.get(signature.lower(), signature.lower()),
         env=env,
     )
 
