@@ -27,7 +27,12 @@ def module_of(written: Callable[..., Any], note: Note) -> str:
     told: str = note.options.get("module", "")
     if told:
         return told
-    return "application" if _parameters(written) in _APPLICATIONS else ""
+    return "application" if is_application(written) else ""
+
+
+def is_application(written: object) -> bool:
+    """True for an ASGI or WSGI application."""
+    return _parameters(written) in _APPLICATIONS
 
 
 def is_asgi(written: Callable[..., Any]) -> bool:

@@ -1,0 +1,1 @@
+"""Google's contract for HTTP functions: the function gets what was sent."""
