@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any, Literal, TypeVar, cast, overload
 
 Signature = Literal["http", "cloudevent", "event", "openfunction", "typed", "websocket"]
@@ -170,7 +171,10 @@ def noted(function: _Function, note: Note) -> _Function:
 
 def note_of(function: object) -> Note | None:
     """What a decorator noted, or None for a plain function."""
-    return cast("Note | None", getattr(function, _NOTE, None))
+    if isinstance(function, MethodType):
+        function = function.__func__
+    # A module's names include proxies, such as flask's `request`, whose attributes exist in a request only.
+    return cast("Note | None", inspect.getattr_static(function, _NOTE, None))
 
 
 def _noting(note: Note) -> Callable[[_Function], _Function]:
