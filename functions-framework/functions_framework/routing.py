@@ -126,6 +126,16 @@ def variables(template: str) -> list[str]:
     return [found[1] for found in _VARIABLE.finditer(template)]
 
 
+def expressions(template: str) -> dict[str, str]:
+    """The expression of each of a template's variables, by name; empty for one segment of any text."""
+    return {found[1]: found[2] or "" for found in _VARIABLE.finditer(template)}
+
+
+def plain(template: str) -> str:
+    """The template with its variables' names alone, as OpenAPI writes it."""
+    return _VARIABLE.sub(r"{\1}", template)
+
+
 def _accepts(function: Function, method: str) -> bool:
     methods = function.methods
     return not methods or method in methods or (method == "HEAD" and "GET" in methods)

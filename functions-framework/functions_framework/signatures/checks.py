@@ -132,7 +132,7 @@ class _Field:
 def _fields(kind: Any, maker: _Maker) -> Check:
     """A dataclass, TypedDict or named tuple."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    fields = [_Field(key, maker.make(hint), required) for key, hint, required in _described(kind, hints)]
+    fields = [_Field(key, maker.make(hint), required) for key, hint, required in described(kind, hints)]
     make = _typed_dict if typing.is_typeddict(kind) else kind
 
     def checked(value: Any, path: str, problems: Problems) -> Any:
@@ -159,7 +159,8 @@ def _typed_dict(**given: Any) -> dict[str, Any]:
     return given
 
 
-def _described(kind: Any, hints: Mapping[str, Any]) -> list[tuple[str, Any, bool]]:
+def described(kind: Any, hints: Mapping[str, Any]) -> list[tuple[str, Any, bool]]:
+    """The fields of a dataclass, TypedDict or named tuple: name, annotation, whether it must be given."""
     if dataclasses.is_dataclass(kind):
         return [
             (each.name, hints[each.name],
