@@ -14,11 +14,21 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from functions_framework import deadline, exits, instrument, registry, routing, signatures
+from functions_framework import (
+    contract,
+    courtesies,
+    deadline,
+    exits,
+    instrument,
+    registry,
+    routing,
+    signatures,
+)
 from functions_framework.program import Program
 from functions_framework.registry import Note, Signature
 from functions_framework.settings import FunctionSettings
@@ -72,6 +82,13 @@ def compose(
             signatures.adapt(name, call, registry.note_of(call) or Note(signature)) for name, call in named
         ])
     )  # fmt: skip
+    program = replace(
+        program,
+        endpoints={
+            **courtesies.endpoints(program.functions),
+            **contract.endpoints(program.functions, environ),
+        },
+    )
     if _has_context(program, environ):
         from functions_framework import context  # noqa: PLC0415  # few functions have one
 
