@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,7 +32,7 @@ def cloud_event(function: _Function) -> _Function:
 
 
 def create_asgi_app(
-    target: str | None = None, source: str | None = None, signature_type: str | None = None
+    target: str | None = None, source: str | os.PathLike[str] | None = None, signature_type: str | None = None
 ) -> AsgiApp:
     """An ASGI application of a function, for tests and for other servers; the arguments are those of `create_app`."""
     from functions_framework import apps  # noqa: PLC0415  # what serves a function never needs it

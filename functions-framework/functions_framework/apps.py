@@ -99,8 +99,7 @@ class AsgiApp:
     """A program as an ASGI application, with its start and stop hooks as lifespan."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
-        self._wsgi = WsgiApp(program)
+        self.program = program
         self._find = _finder(program)
 
     async def __call__(
@@ -132,7 +131,7 @@ class AsgiApp:
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply[2]})
 
     async def _reply(self, received: Request) -> Reply:
-        endpoint = self._program.endpoints.get(received.full_target)
+        endpoint = self.program.endpoints.get(received.full_target)
         if endpoint is not None and received.method in {"GET", "HEAD"}:
             return endpoint(received)
         try:
@@ -147,7 +146,7 @@ class AsgiApp:
             return response.of_error(error)
 
     async def _lifespan(self, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
-        hooks = {"lifespan.startup": self._program.starts, "lifespan.shutdown": self._program.stops}
+        hooks = {"lifespan.startup": self.program.starts, "lifespan.shutdown": self.program.stops}
         for kind, chosen in hooks.items():
             await receive()
             for hook in chosen:

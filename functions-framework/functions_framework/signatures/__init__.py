@@ -36,8 +36,11 @@ class Adapter(Protocol):
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """The served form of a user's callable; raises StartError."""
-    module = import_module(f"{__name__}.{_module(written, note)}")
-    return handled(cast("Adapter", module).adapt(name, written, note), written)
+    kind = _module(written, note)
+    function = cast("Adapter", import_module(f"{__name__}.{kind}")).adapt(name, written, note)
+    return (
+        function if kind == "flask_style" else handled(function, written)
+    )  # Flask calls its handlers itself
 
 
 def handled(function: Function, written: Callable[..., Any]) -> Function:
