@@ -249,7 +249,7 @@ def _flask(program: Program) -> Flask:
         if isinstance(only.written, flask.Flask):
             return only.written
         if frameworks.uses_flask(only.written):
-            return flask_style.application_of(only.name, only.written)
+            return flask_style.application_of(only.written)
     inner = WsgiApp(program)
     first = program.functions[0]
     application = flask_style.new_application(first.name, flask_style.home_of(first.written or create_app))

@@ -32,6 +32,7 @@ from functions_framework import (
 from functions_framework.program import Program
 from functions_framework.registry import Note, Signature
 from functions_framework.settings import FunctionSettings
+from functions_framework.signatures import frameworks
 
 if TYPE_CHECKING:
     from functions_framework.context.runtime_context import RuntimeContext
@@ -122,7 +123,8 @@ def _import(source: Path) -> ModuleType:
     if str(source.parent) not in sys.path:
         sys.path.insert(0, str(source.parent))
     try:
-        loader.exec_module(module)
+        with frameworks.importing(module):
+            loader.exec_module(module)
     except SystemExit as error:
         raise exits.StartError(
             "ImportFailed", f"importing {source.name} ended the process with exit code {error.code}; "

@@ -74,6 +74,29 @@ def function(r):
     assert (client.get("/x").text, client.get("/no").status_code) == ("/x", 404)
 
 
+def test_the_module_is_imported_in_its_applications_context(source: Make) -> None:
+    text = """
+from flask import current_app, g
+
+home = current_app.root_path
+
+@current_app.before_request
+def note():
+    g.noted = "yes"
+
+@current_app.errorhandler(KeyError)
+def handle(error):
+    return "no key", 409
+
+def function(request):
+    return {}["x"] if request.path == "/key" else home + g.noted
+"""
+    file = source(text)
+    client = functions_framework.create_app("function", file).test_client()
+    assert client.get("/").text == f"{file.parent}yes"
+    assert (client.get("/key").status_code, client.get("/key").text) == (409, "no key")
+
+
 def test_templates_lie_beside_the_file(source: Make) -> None:
     file = source(
         "from flask import render_template\n\ndef function(r):\n    return render_template('a.html', name='x')\n"

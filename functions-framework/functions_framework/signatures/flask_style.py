@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import flask
@@ -21,15 +22,19 @@ from functions_framework.registry import Note
 from functions_framework.request import Request
 from functions_framework.response import Reply
 
+_VIEW = "run"
+_CALLED = "functions_framework.function"
+_KEPT = "__functions_framework_flask__"
+
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """A function of `flask.Request`."""
     signatures.check_arity(name, written, ("the request",))
-    application = application_of(name, written)
+    application = application_of(written)
     is_async = signatures.is_async(written)
     return Function(
         name=name,
-        call=_call_async(application, written) if is_async else _call(application),
+        call=_call_async(application, written) if is_async else _call(application, written),
         signature="http",
         is_async=is_async,
         inline=note.inline,
@@ -41,13 +46,27 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     )
 
 
-def application_of(name: str, written: Callable[..., Any]) -> flask.Flask:
-    """The application that a function runs in: the one its module was imported in, else a new one."""
-    application = new_application(name, home_of(written))
-    add_view(application, lambda: written(flask.request._get_current_object()))  # type: ignore[attr-defined]  # noqa: SLF001  # werkzeug's documented way to the object behind its proxy
+def application_of(written: Callable[..., Any]) -> flask.Flask:
+    """The application that a function runs in: the one its module was imported in, else a new one.
+
+    It calls the function that a request's environ names; without one, the function that it was last made for.
+    """
+    module = sys.modules.get(inspect.unwrap(written).__module__)
+    application = getattr(module, _KEPT, None) or new_application("function", home_of(written))
+    application.extensions[_CALLED] = written
+    if _VIEW in application.view_functions:
+        return application
+    add_view(application, _call_user)
     for handled, handler in errorhandlers.handlers_of(written).items():
         application.register_error_handler(handled, handler)
     application.register_error_handler(errors.HttpError, _of_ours)
+    return application
+
+
+def module_application(module: ModuleType) -> flask.Flask:
+    """The application of a user's module, kept on it; `current_app` is this one while the module is imported."""
+    application = new_application(module.__name__, Path(str(module.__file__)).parent)
+    setattr(module, _KEPT, application)
     return application
 
 
@@ -62,9 +81,9 @@ def new_application(name: str, home: Path) -> flask.Flask:
 def add_view(application: flask.Flask, view: Callable[[], Any]) -> None:
     """Answer every path and every method with this view."""
     # Rules without methods answer all of them, OPTIONS too; add_url_rule would keep OPTIONS for itself.
-    application.url_map.add(Rule("/", defaults={"path": ""}, endpoint="run"))
-    application.url_map.add(Rule("/<path:path>", endpoint="run"))
-    application.view_functions["run"] = lambda path: view()  # noqa: ARG005  # the rule's variable
+    application.url_map.add(Rule("/", defaults={"path": ""}, endpoint=_VIEW))
+    application.url_map.add(Rule("/<path:path>", endpoint=_VIEW))
+    application.view_functions[_VIEW] = lambda path: view()  # noqa: ARG005  # the rule's variable
 
 
 def reply_of(answered: flask.Response) -> Reply:
@@ -75,12 +94,22 @@ def reply_of(answered: flask.Response) -> Reply:
     return wsgi.answer(answered.status_code, headers, b"".join(chunks) if whole else chunks)
 
 
-def _call(application: flask.Flask) -> Callable[[Request], Reply]:
+def _call(application: flask.Flask, written: Callable[..., Any]) -> Callable[[Request], Reply]:
     def call(received: Request) -> Reply:
-        with application.request_context(wsgi.environ(received)):
+        with application.request_context({**wsgi.environ(received), _CALLED: written}):
             return reply_of(_dispatched(application, application.full_dispatch_request))
 
     return call
+
+
+def _call_user() -> Any:
+    written = flask.request.environ.get(_CALLED) or flask.current_app.extensions[_CALLED]
+    return written(_request())
+
+
+def _request() -> flask.Request:
+    """The request behind Flask's proxy, as Google's framework hands it over."""
+    return flask.request._get_current_object()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # werkzeug documents it
 
 
 def _call_async(application: flask.Flask, written: Callable[..., Any]) -> Callable[[Request], Any]:
@@ -89,7 +118,7 @@ def _call_async(application: flask.Flask, written: Callable[..., Any]) -> Callab
             try:
                 result: Any = application.preprocess_request()
                 if result is None:
-                    result = await written(flask.request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+                    result = await written(_request())
             except Exception as error:  # noqa: BLE001  # raised again where nothing handles it
                 caught = error
                 result = _dispatched(application, lambda: application.handle_user_exception(caught))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -46,6 +47,16 @@ def uses_flask(written: Callable[..., Any]) -> bool:
     if module is None or not any(map(_imports_flask, _files(module))):
         return False
     return find_spec("flask") is not None
+
+
+def importing(module: ModuleType) -> AbstractContextManager[object]:
+    """What a user's module is imported in: the context of its Flask application, where its file imports Flask."""
+    file = module.__file__
+    if file is None or not _imports_flask(Path(file)) or find_spec("flask") is None:
+        return nullcontext()
+    from functions_framework.signatures import flask_style  # noqa: PLC0415  # imports Flask
+
+    return flask_style.module_application(module).app_context()
 
 
 def _parameters(written: Any) -> tuple[str, ...]:  # Any: functions and objects alike
