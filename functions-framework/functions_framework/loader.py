@@ -23,6 +23,7 @@ from functions_framework import (
     contract,
     courtesies,
     deadline,
+    execution,
     exits,
     instrument,
     registry,
@@ -58,6 +59,8 @@ def load(
             ArityMismatch or InvalidFunction; those of `compose`.
     """
     source = _source(settings.source)
+    if execution.wanted(environ):
+        execution.install()
     with deadline.importing(source, settings.import_seconds):
         module = _import(source)
     around = instrument.Source(vars(module), source.parent)
@@ -94,7 +97,8 @@ def compose(
         from functions_framework import context  # noqa: PLC0415  # few functions have one
 
         program = context.program(program, environ, runtime=runtime)
-    return instrument.instrumented(program, source, environ)
+    program = instrument.instrumented(program, source, environ)
+    return execution.labelled(program) if execution.wanted(environ) else program
 
 
 def _has_context(program: Program, environ: Mapping[str, str]) -> bool:
