@@ -45,15 +45,17 @@ def wanted(environ: Mapping[str, str]) -> bool:
     return environ.get("LOG_EXECUTION_ID", "").lower() in _TRUE
 
 
-def install() -> None:
+def install(environ: Mapping[str, str]) -> None:
     """Look at what is printed from now on; before the user's file is imported, as its logging keeps the streams."""
-    for name in ("stdout", "stderr"):
+    for name in ("stdout", "stderr") if wanted(environ) else ():
         if not isinstance(getattr(sys, name), Labelled):
             setattr(sys, name, Labelled(getattr(sys, name)))
 
 
-def labelled(program: Program) -> Program:
-    """The program with each call's id around its function."""
+def labelled(program: Program, environ: Mapping[str, str]) -> Program:
+    """The program with each call's id around its function, where LOG_EXECUTION_ID says so."""
+    if not wanted(environ):
+        return program
     return dataclasses.replace(program, functions=tuple(map(around, program.functions)))
 
 

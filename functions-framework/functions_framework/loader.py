@@ -23,7 +23,6 @@ from functions_framework import (
     contract,
     courtesies,
     deadline,
-    execution,
     exits,
     instrument,
     registry,
@@ -55,12 +54,14 @@ def load(
         runtime: the context's runtime in a test; else the process's own.
 
     Raises:
-        StartError: SourceNotFound, SyntaxError, DependencyFailed, ImportFailed, ImportBlocked, FunctionNotFound,
+        StartError: TwoFrameworks, SourceNotFound, SyntaxError, DependencyFailed, ImportFailed, ImportBlocked, FunctionNotFound,
             ArityMismatch or InvalidFunction; those of `compose`.
     """
     source = _source(settings.source)
-    if execution.wanted(environ):
-        execution.install()
+    if environ.get("LOG_EXECUTION_ID"):
+        from functions_framework import execution  # noqa: PLC0415  # few instances are told to
+
+        execution.install(environ)
     with deadline.importing(source, settings.import_seconds):
         module = _import(source)
     around = instrument.Source(vars(module), source.parent)
@@ -98,7 +99,11 @@ def compose(
 
         program = context.program(program, environ, runtime=runtime)
     program = instrument.instrumented(program, source, environ)
-    return execution.labelled(program) if execution.wanted(environ) else program
+    if environ.get("LOG_EXECUTION_ID"):
+        from functions_framework import execution  # noqa: PLC0415  # as above
+
+        return execution.labelled(program, environ)
+    return program
 
 
 def _has_context(program: Program, environ: Mapping[str, str]) -> bool:

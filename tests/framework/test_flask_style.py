@@ -132,6 +132,12 @@ async def test_none_is_no_answer_in_flask(site: StartSite) -> None:
         assert (await made.ask("/")).status == 500
 
 
+async def test_each_call_has_an_execution_id(site: StartSite) -> None:
+    async with site(lambda request: request.headers["Function-Execution-Id"]) as made:
+        own, given = await made.ask("/"), await made.ask("/", headers="function-execution-id: abc\r\n")
+    assert (len(own.body), given.body) == (12, b"abc")
+
+
 async def test_forms_and_files_are_flasks(site: StartSite) -> None:
     def form(request: Any) -> Any:
         file = request.files.get("up")

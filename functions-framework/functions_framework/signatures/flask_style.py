@@ -16,7 +16,7 @@ from typing import Any, cast
 import flask
 from werkzeug.routing import Rule
 
-from functions_framework import errorhandlers, errors, signatures, wsgi
+from functions_framework import errorhandlers, errors, execution, signatures, wsgi
 from functions_framework.function import Function
 from functions_framework.registry import Note
 from functions_framework.request import Request
@@ -24,6 +24,7 @@ from functions_framework.response import Reply
 
 _VIEW = "run"
 _CALLED = "functions_framework.function"
+_EXECUTION = "HTTP_FUNCTION_EXECUTION_ID"
 _KEPT = "__functions_framework_flask__"
 
 
@@ -96,10 +97,18 @@ def reply_of(answered: flask.Response) -> Reply:
 
 def _call(application: flask.Flask, written: Callable[..., Any]) -> Callable[[Request], Reply]:
     def call(received: Request) -> Reply:
-        with application.request_context({**wsgi.environ(received), _CALLED: written}):
+        with application.request_context({**_environ(received), _CALLED: written}):
             return reply_of(_dispatched(application, application.full_dispatch_request))
 
     return call
+
+
+def _environ(received: Request) -> dict[str, Any]:
+    """The request's environ; Google's functions always find the header with their call's id."""
+    made = wsgi.environ(received)
+    if _EXECUTION not in made:
+        made[_EXECUTION] = execution.new_id()
+    return made
 
 
 def _call_user() -> Any:
@@ -114,7 +123,7 @@ def _request() -> flask.Request:
 
 def _call_async(application: flask.Flask, written: Callable[..., Any]) -> Callable[[Request], Any]:
     async def call(received: Request) -> Reply:
-        with application.request_context(wsgi.environ(received)):
+        with application.request_context(_environ(received)):
             try:
                 result: Any = application.preprocess_request()
                 if result is None:
