@@ -25,12 +25,13 @@ from functions_framework import (
     deadline,
     exits,
     instrument,
+    neighbours,
     registry,
     routing,
     signatures,
 )
 from functions_framework.program import Program
-from functions_framework.registry import Note, Signature
+from functions_framework.registry import Signature
 from functions_framework.settings import FunctionSettings
 from functions_framework.signatures import frameworks
 
@@ -54,9 +55,10 @@ def load(
         runtime: the context's runtime in a test; else the process's own.
 
     Raises:
-        StartError: TwoFrameworks, SourceNotFound, SyntaxError, DependencyFailed, ImportFailed, ImportBlocked, FunctionNotFound,
-            ArityMismatch or InvalidFunction; those of `compose`.
+        StartError: TwoFrameworks, SourceNotFound, SyntaxError, DependencyFailed, ImportFailed, ImportBlocked,
+            FunctionNotFound, ArityMismatch or InvalidFunction; those of `compose`.
     """
+    neighbours.refuse()
     source = _source(settings.source)
     if environ.get("LOG_EXECUTION_ID"):
         from functions_framework import execution  # noqa: PLC0415  # few instances are told to
@@ -84,7 +86,7 @@ def compose(
     """
     program = Program(
         routing.spread([
-            signatures.adapt(name, call, registry.note_of(call) or Note(signature)) for name, call in named
+            signatures.adapt(name, call, frameworks.note_for(call, signature, environ)) for name, call in named
         ])
     )  # fmt: skip
     program = replace(

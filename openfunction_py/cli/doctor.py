@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions_framework import neighbours
 from openfunction_py.cli import disk, output
 from openfunction_py.lib import home as homes
 
@@ -38,6 +39,7 @@ def findings() -> Iterator[Finding]:
     yield Finding(
         "python", sys.version_info >= (3, 11), f"{platform.python_version()}; 3.11 or newer runs everything"
     )
+    yield _framework()
     for program, purpose in (
         ("git", "functions from git URLs"),
         ("kubectl", "optional; every command of ofn works without it"),
@@ -61,6 +63,14 @@ def findings() -> Iterator[Finding]:
     yield Finding("data folder", _writable(home.root), disk.data_note(home))
     caches = homes.cache_dir(os.environ)
     yield Finding("cache folder", _writable(caches), disk.cache_note(caches))
+
+
+def _framework() -> Finding:
+    """Whether functions written here run on our framework and no other."""
+    wrong = neighbours.sentence(neighbours.others(dict.fromkeys(sys.path)))
+    return Finding(
+        "functions framework", not wrong, wrong or "functions_framework is ours, and no other is here"
+    )
 
 
 def _localhost_names() -> Finding:

@@ -135,6 +135,16 @@ def test_doctor_names_what_is_missing_and_what_brings_it(ofn: Shell) -> None:
     assert "missing  git: apt-get install git" in done.stdout
 
 
+def test_doctor_says_which_other_framework_is_installed_and_what_removes_it(
+    ofn: Shell, tmp_path: Path
+) -> None:
+    assert "ok       functions framework: functions_framework is ours" in ofn("doctor").stdout
+    (tmp_path / "site" / "functions_framework-3.8.1.dist-info").mkdir(parents=True)
+    said = ofn("doctor", PYTHONPATH=str(tmp_path / "site")).stdout
+    assert "missing  functions framework: functions-framework 3.8.1 is installed beside" in said
+    assert "`python -m pip uninstall -y functions-framework`" in said
+
+
 def test_doctor_says_what_takes_disk_and_which_command_gives_it_back(ofn: Shell, tmp_path: Path) -> None:
     places = {"home/images/a": 8, "home/node/layers/b": 3, "my caches/uv/c": 5, "my caches/work/d": 2}
     for place, size in places.items():
