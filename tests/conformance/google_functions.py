@@ -70,6 +70,11 @@ async def write_http_aio(request: Any) -> Any:
     return "OK", 200
 
 
+async def write_http_asgi(request: Any) -> Any:
+    _write(json.dumps(await request.json()))
+    return "OK", 200
+
+
 def write_cloud_event(event: Any) -> None:
     _write(to_json(event).decode())
 

@@ -9,26 +9,38 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from functions_framework.registry import Note
+from functions_framework import registry
+from functions_framework.registry import Note, Signature
 
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*,[ \t]*)?(?:flask|werkzeug)\b", re.MULTILINE)
+_FALSE = frozenset({"", "0", "false", "no", "off"})
 _ASGI = ("scope", "receive", "send")
 _APPLICATIONS = (_ASGI, ("environ", "start_response"))
 
 
+def note_for(written: Callable[..., Any], signature: Signature, environ: Mapping[str, str]) -> Note:
+    """What a callable is noted as, or the signature says; FUNCTION_USE_ASGI makes HTTP functions Starlette's."""
+    note = registry.note_of(written) or Note(signature)
+    asgi = environ.get("FUNCTION_USE_ASGI", "").lower() not in _FALSE
+    if not asgi or note.signature != "http" or note.options:
+        return note
+    return replace(note, options={"module": "starlette_style"})
+
+
 def module_of(written: Callable[..., Any], note: Note) -> str:
     """The module of signatures/ that serves an application or what `aio` declares; empty for any other."""
+    if is_application(written):
+        return "application"
     told: str = note.options.get("module", "")
-    if told:
-        return told
-    return "application" if is_application(written) else ""
+    return told
 
 
 def is_application(written: object) -> bool:

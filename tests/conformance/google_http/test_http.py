@@ -14,6 +14,8 @@ WAYS = {
     "by-default": (("--target", "write_http"), {}),
     "declared": (("--target", "write_http_declared"), {}),
     "declared-aio": (("--target", "write_http_aio"), {}),
+    "by-flag-asgi": (("--target", "write_http_asgi", "--asgi"), {}),
+    "by-environment-asgi": (("--target", "write_http_asgi"), {"FUNCTION_USE_ASGI": "true"}),
     "by-environment": ((), {"FUNCTION_TARGET": "write_http", "FUNCTION_SIGNATURE_TYPE": "http"}),
     "by-googles-environment": (
         (),
