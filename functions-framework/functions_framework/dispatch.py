@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import inspect
 import logging
+import types
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -86,13 +87,13 @@ class Dispatcher:
         self._meter = load
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.pool = pool.Pool(loop, size=threads)
+        self.pool: pool.Pool = pool.Pool(loop, size=threads)
         limited = tuple(gate.limited(function, self.pool) for function in program.functions)
         served = dataclasses.replace(program, functions=limited)
         self._only = served.only
         self._find = served.router()
         self._only_way = self._way(limited[0])
-        self.watchdog = watchdog.Watchdog(loop, timeout=timeout, load=load)
+        self.watchdog: watchdog.Watchdog = watchdog.Watchdog(loop, timeout=timeout, load=load)
 
     def begin(self, exchange: Exchange) -> None:
         """Run the function for this request; it is answered before this returns, or later."""
@@ -116,6 +117,7 @@ class Dispatcher:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
+        self._starter.close()
         self.pool.close()
 
     def _way(self, function: Function) -> _Way:
@@ -125,13 +127,18 @@ class Dispatcher:
         return self._run_inline if function.inline or function.makes_generator else self._submit
 
     def _run(self, exchange: Exchange, function: Function, argument: object) -> None:
-        self._start(exchange, function, _guarded(function.call, argument))
+        try:
+            coroutine = function.call(argument)
+        except Exception as error:  # noqa: BLE001  # the boundary of a request
+            self._fail(exchange, function, error)
+        else:
+            self._start(exchange, function, coroutine)
 
     def _run_inline(self, exchange: Exchange, function: Function, argument: object) -> None:
         try:
             result = function.call(argument)
         except SystemExit as error:
-            self._fail(exchange, function, _exited(error))
+            self._fail(exchange, function, eager.exited(error))
         except Exception as error:  # noqa: BLE001  # the boundary of a request
             self._fail(exchange, function, error)
         else:
@@ -157,15 +164,27 @@ class Dispatcher:
             self._fail(exchange, function, call.error)
         elif inspect.isawaitable(call.result):
             # A `def` that returns a coroutine, as a wrapping decorator does.
-            self._start(exchange, function, _guarded(_awaited, call.result))
+            self._start(exchange, function, call.result)
         else:
             self._finish(exchange, function, call.result)
 
-    def _start(self, exchange: Exchange, function: Function, coroutine: Any) -> None:  # Any: of any result
-        task = self._starter.start(coroutine)
-        if task.done():
-            self._settle(exchange, function, None, task)
+    def _start(self, exchange: Exchange, function: Function, running: Any) -> None:  # Any: an awaitable
+        if type(running) is not types.CoroutineType:
+            running = _awaited(running)
+        try:
+            task, result = self._starter.start(running)
+        except Exception as error:  # noqa: BLE001  # the boundary of a request
+            self._fail(exchange, function, error)
             return
+        if task is None:
+            self._finish(exchange, function, result)
+        elif task.done():
+            self._settle(exchange, function, None, task)
+        else:
+            self._watch(exchange, function, task)
+
+    def _watch(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
+        """A task goes on: it has its time, and its client may leave."""
         timer = self._loop.call_later(self._timeout, self._expire_task, exchange, function, task)
         self._tasks.add(task)
         exchange.on_gone = partial(self._leave, exchange, function, task)
@@ -198,15 +217,22 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # a result that cannot be sent is the function's error
             self._fail(exchange, function, error)
             return
-        if isinstance(reply, response.Stream):
-            self._stream(exchange, function, reply)
+        if type(reply) is tuple:  # quicker than to ask for the class of a stream
+            self._meter.leave()
+            exchange.send(reply)
         else:
-            self._answer(exchange, reply)
+            self._stream(exchange, function, reply)  # type: ignore[arg-type]  # the other kind of reply
 
     def _stream(self, exchange: Exchange, function: Function, stream: response.Stream) -> None:
-        task = self._starter.start(
-            flow.run(stream, exchange, threads=self.pool, inline=function.inline, timeout=self._timeout)
-        )
+        sending = flow.run(stream, exchange, threads=self.pool, inline=function.inline, timeout=self._timeout)
+        try:
+            task, instead = self._starter.start(sending)
+        except Exception as error:  # noqa: BLE001  # the boundary of a request
+            self._unsent(exchange, function, error)
+            return
+        if task is None:
+            self._sent(exchange, instead)
+            return
         self._tasks.add(task)
         exchange.on_gone = partial(_cancel, task)
         task.add_done_callback(partial(self._streamed, exchange, function))
@@ -216,14 +242,24 @@ class Dispatcher:
     ) -> None:
         self._tasks.discard(task)
         error = flow.GoneError() if task.cancelled() else task.exception()
-        if error is None and (instead := task.result()) is not None:
-            self._answer(exchange, instead)
-        elif error is None:
-            self._meter.leave()
-        elif not exchange.answered:
-            self._unstreamed(exchange, function, error)
+        if error is None:
+            self._sent(exchange, task.result())
         else:
+            self._unsent(exchange, function, error)
+
+    def _sent(self, exchange: Exchange, instead: Answer | None) -> None:
+        """A stream has come to its end; it was empty when there is an answer instead."""
+        if instead is not None:
+            self._answer(exchange, instead)
+            return
+        self._meter.leave()
+        exchange.close()  # not in the stream's own task: the next request of the connection may begin in it
+
+    def _unsent(self, exchange: Exchange, function: Function, error: BaseException) -> None:
+        if exchange.answered:
             self._broken(exchange, function, error)
+        else:
+            self._unstreamed(exchange, function, error)
 
     def _unstreamed(self, exchange: Exchange, function: Function, error: BaseException) -> None:
         """Answer for a stream that ended before its first piece."""
@@ -311,18 +347,6 @@ class Dispatcher:
 
 def _cancel(task: asyncio.Task[Any]) -> None:
     task.cancel()
-
-
-async def _guarded(call: Callable[[Any], Awaitable[Any]], argument: object) -> Any:
-    try:
-        return await call(argument)
-    except SystemExit as error:
-        raise _exited(error) from error
-
-
-def _exited(error: SystemExit) -> errors.FrameworkError:
-    """What stands for an exit, which would end the loop, and with it the requests of others."""
-    return errors.FrameworkError(f"the function called sys.exit({error.code!r})")
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

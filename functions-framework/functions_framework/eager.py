@@ -1,50 +1,211 @@
-"""Starts a coroutine as a Task and runs it at once up to its first suspension.
+"""Runs a coroutine at once up to its first suspension, as in a Task, and makes that Task only when it is needed.
 
-Most functions finish there, so they cost no turn of the loop; yet they run in a real Task, which
-`asyncio.timeout`, task groups and client libraries look for. Python 3.12 has this built in.
+Most functions finish without suspending, so they cost neither a turn of the loop nor a Task; yet code that looks for
+the current Task, as `asyncio.timeout`, task groups and client libraries do, finds one: a spare, waiting for its first
+coroutine. A coroutine that suspends becomes the spare's own; one that finishes gives it back, unless it left a trace
+on it (a reference, a callback, a cancellation, a context variable), and then the spare ends as its Task.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
-from collections.abc import Callable, Coroutine
-from contextvars import Context
-from typing import Any
+import weakref
+from collections.abc import Callable, Coroutine, Generator
+from types import FrameType
+from typing import Any, TypeAlias
+
+from functions_framework import errors
+
+_Step: TypeAlias = "tuple[Callable[..., object], contextvars.Context]"
+Started: TypeAlias = "tuple[asyncio.Task[Any] | None, Any]"  # Any: what the function returns
+# A Task of another implementation registers itself with these (asyncio's documentation, "Extending").
+_enter, _leave = asyncio.tasks._enter_task, asyncio.tasks._leave_task  # noqa: SLF001
+_register, _unregister = asyncio.tasks._register_task, asyncio.tasks._unregister_task  # noqa: SLF001
+
+
+_UNKNOWN, _MEASURE = 0, -1
+
+
+class _Life(Coroutine[Any, Any, Any]):
+    """The spare's own coroutine: goes on with a suspended one, or ends as a finished one did."""
+
+    __slots__ = ("coroutine", "error", "first", "result", "suspended")
+
+    def __init__(self) -> None:
+        self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self.suspended = False
+        self.first: Any = None  # Any: what the coroutine yielded, a future or None
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def send(self, value: Any) -> Any:
+        """One step: at first it gives what the coroutine has yielded already."""
+        if self.suspended:
+            self.suspended = False
+            first, self.first = self.first, None
+            return first
+        if self.coroutine is None:
+            if self.error is not None:
+                raise self.error
+            raise StopIteration(self.result)
+        try:
+            return self.coroutine.send(value)
+        except SystemExit as error:
+            raise exited(error) from error
+
+    def throw(self, *raised: Any) -> Any:
+        """A cancellation belongs to the coroutine."""
+        self.suspended, self.first = False, None
+        if self.coroutine is None:
+            raise raised[1] if len(raised) > 1 and raised[1] is not None else raised[0]
+        try:
+            return self.coroutine.throw(*raised)
+        except SystemExit as error:
+            raise exited(error) from error
+
+    def close(self) -> None:
+        """End the coroutine, if there is one."""
+        if self.coroutine is not None:
+            self.coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        raise TypeError("a spare is stepped by its Task alone")
+
+    @property
+    def __name__(self) -> str:
+        """What a debugger calls the Task's work."""
+        return getattr(self.coroutine, "__qualname__", "spare")
+
+    @property
+    def cr_frame(self) -> FrameType | None:
+        """Where the coroutine is, for who prints a Task's stack."""
+        return getattr(self.coroutine, "cr_frame", None)
+
+
+async def _guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await coroutine
+    except SystemExit as error:
+        raise exited(error) from error
+
+
+def exited(error: SystemExit) -> errors.FrameworkError:
+    """What stands for an exit, which would end the loop, and with it the requests of others."""
+    made = errors.FrameworkError(f"the function called sys.exit({error.code!r})")
+    made.__cause__ = error
+    return made
 
 
 class Starter:
-    """Starts coroutines on one loop; call it from the loop's thread, outside any Task."""
+    """Starts coroutines on one loop; call it from the loop's thread."""
 
-    __slots__ = ("_capture_step", "_loop", "_step", "_vars")
+    __slots__ = ("_base", "_context", "_life", "_loop", "_references", "_step", "_task", "_vars", "_weak")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._vars = vars(loop)
-        self._step: tuple[Callable[..., object], Context] | None = None
-        self._capture_step = self._capture
+        self._base = contextvars.copy_context()
+        self._task: asyncio.Task[Any] | None = None
+        self._step: _Step | None = None
+        self._references = _UNKNOWN  # to the spare when nobody else holds it, counted in _is_unmarked
 
-    if sys.version_info >= (3, 12):
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Started:
+        """Run to the first suspension: `(None, result)` when it has finished there, else `(task, None)`.
 
-        def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-            """Run to the first suspension; the Task may be done when this returns."""
-            return asyncio.Task(coroutine, loop=self._loop, eager_start=True)
+        Raises:
+            Exception: what the coroutine raised before its first suspension.
+        """
+        task = self._task or self._spare()
+        try:
+            _enter(self._loop, task)
+        except RuntimeError:  # called within a Task, which a step of another must not interrupt
+            return asyncio.Task(_guarded(coroutine), loop=self._loop), None
+        result = error = None
+        try:
+            first = self._context.run(coroutine.send, None)
+        except StopIteration as stop:
+            result = stop.value
+        except BaseException as raised:  # noqa: BLE001  # goes on below
+            error = exited(raised) if isinstance(raised, SystemExit) else raised
+        else:
+            _leave(self._loop, task)
+            return self._adopt(task, coroutine, first), None
+        _leave(self._loop, task)
+        if not self._is_unmarked(task) or not (error is None or isinstance(error, Exception)):
+            return self._end(task, result, error), None
+        if error is None:
+            return None, result
+        try:
+            raise error
+        finally:
+            del error, task  # or the traceback would keep them, and itself
 
-    else:
+    def close(self) -> None:
+        """Forget the spare."""
+        self._task = self._step = None
 
-        def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-            """Run to the first suspension; the Task may be done when this returns."""
-            # A new Task schedules its first step with loop.call_soon; taking that call and running the step
-            # here is what eager_start does. The loop's own method is back before any code of others runs.
-            self._vars["call_soon"] = self._capture_step
-            try:
-                task = asyncio.Task(coroutine, loop=self._loop)
-            finally:
-                del self._vars["call_soon"]
-            step, self._step = self._step, None
-            if step is not None:
-                step[1].run(step[0])
-            return task
+    def _is_unmarked(self, task: asyncio.Task[Any]) -> bool:
+        """True when nothing of the finished coroutine is left on its Task."""
+        if self._references == _MEASURE:
+            self._references, self._weak = sys.getrefcount(task), weakref.getweakrefcount(task)
+        return (
+            sys.getrefcount(task) == self._references
+            and weakref.getweakrefcount(task) == self._weak
+            and not task.cancelling()
+            and not task._callbacks  # noqa: SLF001  # None, or [] in Python's own Task
+            and self._context == self._base
+        )
 
-    def _capture(self, callback: Callable[..., object], *, context: Context) -> None:
+    def _spare(self) -> asyncio.Task[Any]:
+        self._make()
+        if self._references == _UNKNOWN:
+            self._references = _MEASURE  # by a coroutine that surely leaves nothing
+            self.start(_nothing())
+            if self._references == _MEASURE:
+                self._references = _UNKNOWN  # within a Task nothing was measured
+        return self._task or self._make()
+
+    def _make(self) -> asyncio.Task[Any]:
+        self._life = _Life()
+        self._context = self._base.copy()
+        # A new Task schedules its first step with loop.call_soon; it is kept here instead, for when it is needed.
+        # The loop's own method is back before any code of others runs.
+        self._vars["call_soon"] = self._capture
+        try:
+            task = asyncio.Task(self._life, loop=self._loop, context=self._context)
+        finally:
+            del self._vars["call_soon"]
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # unused, it is no lost work
+        _unregister(task)  # who cancels every Task and waits for them would wait forever
+        self._task = task
+        return task
+
+    def _adopt(
+        self, task: asyncio.Task[Any], coroutine: Coroutine[Any, Any, Any], first: Any
+    ) -> asyncio.Task[Any]:
+        """Make the spare the Task of a suspended coroutine."""
+        life = self._life
+        life.coroutine, life.first, life.suspended = coroutine, first, True
+        return self._release(task)
+
+    def _end(self, task: asyncio.Task[Any], result: Any, error: BaseException | None) -> asyncio.Task[Any]:
+        """Make the spare the finished Task of a coroutine."""
+        self._life.result, self._life.error = result, error
+        return self._release(task)
+
+    def _release(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+        step, self._step, self._task = self._step, None, None
+        task._log_destroy_pending = True  # type: ignore[attr-defined]  # noqa: SLF001  # from now on it is work
+        _register(task)
+        if step is not None:
+            step[1].run(step[0])
+        return task
+
+    def _capture(self, callback: Callable[..., object], *, context: contextvars.Context) -> None:
         self._step = (callback, context)
+
+
+async def _nothing() -> None:
+    """Finishes at once."""

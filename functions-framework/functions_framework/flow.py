@@ -45,15 +45,12 @@ class Exchange(Protocol):
     async def write(self, chunk: bytes) -> None:
         """Send a piece, waiting while the client reads slowly; raises ConnectionResetError when it is gone."""
 
-    def close(self) -> None:
-        """Send the end."""
-
 
 class Encoder:
     """Makes bytes of items; the first item decides what the content is, where no header says it."""
 
     def __init__(self, *, events: bool) -> None:
-        self.kind = b""
+        self.kind: bytes = b""
         self._events = events
 
     def __call__(self, item: object) -> bytes:
@@ -86,7 +83,7 @@ def _kind(item: object, *, events: bool) -> bytes:
 async def run(
     stream: response.Stream, exchange: Exchange, *, threads: pool.Pool, inline: bool, timeout: float
 ) -> response.Answer | None:
-    """Send the stream; the answer instead when it is empty.
+    """Send the stream up to its end, which is the caller's to send; the answer instead when it is empty.
 
     Args:
         stream: what the function gave.
@@ -109,10 +106,6 @@ async def run(
         exchange.open(stream.status, _head(stream, encoder.kind))
         if not exchange.is_head:
             await _write_all(exchange, first, pieces)
-        exchange.close()
-    except SystemExit as error:
-        # Out of a task it would end the loop, and with it the requests of others.
-        raise errors.FrameworkError(f"the function called sys.exit({error.code!r})") from error
     finally:
         async with asyncio.timeout(timeout):
             await pieces.aclose()

@@ -176,6 +176,17 @@ async def test_a_connection_is_kept_after_a_stream(site: StartSite) -> None:
         client.close()
 
 
+@pytest.mark.parametrize("sort", range(8))
+async def test_requests_behind_a_stream_are_answered_in_their_turn(site: StartSite, sort: int) -> None:
+    async with site(pieces("a", "b")[sort]) as at:
+        client = await at.client()
+        last = http.request("/", headers="connection: close\r\n")
+        await client.send(http.request("/") * 5 + last)
+        got = await asyncio.wait_for(client.reader.read(), 20)
+        client.close()
+    assert got.count(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n") == 6
+
+
 async def test_an_item_is_sent_when_it_is_made(site: StartSite) -> None:
     go = threading.Event()
 
