@@ -47,6 +47,10 @@ class Limits:
 class InstanceSettings:
     """Where an instance listens, what it limits, and whom it reports to; times in seconds."""
 
+    unix_socket: str = ""  # a path to listen at, in the place of host and port
+    fd: int = -1  # a listening socket that was inherited
+    workers: int = 1
+    guard: bool = True  # a parent process replaces a process whose calls hang
     host: str = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the node passes an address
     port: int = 8080
     timeout: float = 300.0
@@ -93,14 +97,21 @@ def signature(text: str) -> Signature:
 
 
 def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
-    """Read HOST, PORT, OFN_* and K_REVISION; raises StartError InvalidSetting that names the variable."""
+    """Read HOST, PORT, OFN_* and K_REVISION; raises StartError InvalidSetting that names the variable.
+
+    Without PORT the port is what FUNC_CONTEXT announces to callers and to the sidecar.
+    """
     default = InstanceSettings()
     return InstanceSettings(
         host=environ.get("HOST") or default.host,
-        port=int(_number(environ, "PORT", default=default.port, low=0, high=65535)),
+        port=int(_number(environ, "PORT", default=_announced(environ, default.port), low=0, high=65535)),
         timeout=_number(environ, "OFN_TIMEOUT_SECONDS", default=default.timeout, low=0.001),
         grace=_number(environ, "OFN_GRACE_SECONDS", default=default.grace),
         settle=_number(environ, "OFN_SETTLE_SECONDS", default=default.settle),
+        unix_socket=environ.get("OFN_UNIX_SOCKET", ""),
+        fd=int(_number(environ, "OFN_FD", default=default.fd, low=-1)),
+        guard=environ.get("OFN_GUARD", "").lower() not in {"off", "0", "false", "no"},
+        workers=int(_number(environ, "OFN_WORKERS", default=default.workers, low=1, high=1024)),
         threads=int(_number(environ, "OFN_THREADS", default=default.threads, low=1)),
         revision=environ.get("K_REVISION", ""),
         control=environ.get("OFN_CONTROL", ""),
@@ -146,3 +157,12 @@ def _number(
             "InvalidSetting", f"the variable {name} is {text!r}; set a number from {low:g} to {high:g}"
         )
     return value
+
+
+def _announced(environ: Mapping[str, str], default: int) -> int:
+    if environ.get("PORT") or not (environ.get("FUNC_CONTEXT") or environ.get("FUNC_CONTEXT_V1BETA2")):
+        return default
+    from functions_framework.context import document  # noqa: PLC0415  # few functions have a context
+
+    context = document.from_environ(environ)
+    return default if context is None else context.port

@@ -159,3 +159,11 @@ async def test_a_retried_event_is_handled_after_its_error(fake: FakeSidecar) -> 
 
     async with served(call, fake) as at:
         assert [(await deliver(at)).json["status"] for _ in range(2)] == ["RETRY", "SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"), [({}, 9000), ({"PORT": "7000"}, 7000), ({"FUNC_CONTEXT": ""}, 8080)]
+)
+def test_the_port_is_the_one_that_the_context_announces(port: dict[str, str], expected: int) -> None:
+    environ = {"FUNC_CONTEXT": json.dumps({**CONTEXT, "port": "9000"}), **port}
+    assert settings.instance_settings(environ).port == expected
