@@ -10,7 +10,7 @@ import datetime
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
@@ -25,6 +25,12 @@ _PREFIX = b"ce-"
 # HTTP binding 3.1.3.2: a space, a quote, a percent sign and all beyond ASCII are percent-encoded.
 _UNQUOTED = "!#$&'()*+,/:;<=>?@[\\]^`{|}~"
 _NAME = re.compile(r"[a-z0-9]+")
+_FORMATS = "application/cloudevents"
+_CONTENT_TYPE = "content-type"  # a hyphen is in no attribute's name
+# Each client spells its fields the same way each time; a stranger's many names must not fill the memory.
+_REMEMBERED = 512
+_ATTRIBUTES: dict[bytes, str] = {}
+_GOOD_NAMES: set[str] = set()
 
 
 class _Undecoded(bytes):
@@ -53,10 +59,15 @@ class CloudEvent:
     @classmethod
     def received(cls, attributes: Mapping[str, Any], raw: bytes) -> Self:
         """An event whose data is still the bytes that came; the attributes are kept, not copied."""
+        return cls.read(attributes if type(attributes) is dict else dict(attributes), _Undecoded(raw))
+
+    @classmethod
+    def read(cls, attributes: dict[str, Any], data: Any) -> Self:
+        """An event that somebody sent whole; the attributes are kept, not copied, and nothing is filled in."""
         _require(attributes)
         made = cls.__new__(cls)
-        made._attributes = attributes if type(attributes) is dict else dict(attributes)  # noqa: SLF001  # our own
-        made._data = _Undecoded(raw)  # noqa: SLF001  # as above
+        made._attributes = attributes  # noqa: SLF001  # our own
+        made._data = data  # noqa: SLF001  # as above
         return made
 
     @classmethod
@@ -88,7 +99,7 @@ class CloudEvent:
         same = self.get_attributes() == dict(other.get_attributes())
         return same and bool(self.data == other.get_data())
 
-    __hash__ = None  # type: ignore[assignment]  # it can be changed, as the SDK's can
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # it can be changed, as the SDK's can
 
     def __repr__(self) -> str:
         return f"<CloudEvent {self['type']} from {self['source']} id {self['id']}>"
@@ -203,22 +214,60 @@ def from_request(received: request.Request, kind: type[CloudEvent] = CloudEvent)
     Raises:
         HttpError: 400 that says what is missing, 415 for a batch or another event format.
     """
-    mimetype = received.mimetype
+    found = one_or_all(received, kind)
+    if isinstance(found, list):
+        raise _not_accepted("batches of events")
+    return found
+
+
+def one_or_all(
+    received: request.Request, kind: type[CloudEvent] = CloudEvent
+) -> CloudEvent | list[CloudEvent]:
+    """Read the event of a request, or the events of a batch; raises as `from_request` does."""
+    attributes: dict[str, Any] = {}
+    declared = None
+    for name, raw in received.fields:
+        attribute = _ATTRIBUTES.get(name)
+        if attribute is None:
+            attribute = _learned(name)
+        if attribute == _CONTENT_TYPE:
+            declared = raw.decode("latin-1")
+        elif attribute:
+            attributes[attribute] = _header_value(raw)
+    if declared is not None:
+        if declared[:23].lower() == _FORMATS:
+            return _in_format(received, declared, kind)
+        if attributes:
+            attributes["datacontenttype"] = declared
+    return kind.received(attributes, received.body) if attributes else _of_body(received, kind)
+
+
+def _in_format(
+    received: request.Request, content_type: str, kind: type[CloudEvent]
+) -> CloudEvent | list[CloudEvent]:
+    mimetype = content_type.partition(";")[0].strip().lower()
     if mimetype == STRUCTURED:
         return from_document(_parsed(received.body), kind)
-    if mimetype.startswith("application/cloudevents"):
-        what = "batches of events" if mimetype == BATCH else f"the event format {mimetype}"
-        raise errors.HttpError(415, f"This function does not accept {what}; send one event as {STRUCTURED}.")
-    attributes: dict[str, Any] = {
-        name[3:].lower().decode("latin-1"): _header_value(value)
-        for name, value in received.headers.raw
-        if name[:3].lower() == _PREFIX
-    }
-    if not attributes:
-        return _of_body(received, kind)
-    if received.content_type is not None:
-        attributes["datacontenttype"] = received.content_type
-    return kind.received(attributes, received.body)
+    if mimetype == BATCH:
+        return batch_from_request(received, kind)
+    raise _not_accepted(f"the event format {mimetype}")
+
+
+def _not_accepted(what: str) -> errors.HttpError:
+    return errors.HttpError(415, f"This function does not accept {what}; send one event as {STRUCTURED}.")
+
+
+def _learned(field: bytes) -> str:
+    """The attribute that a header field stands for, remembered as clients spell it; empty for any other field."""
+    lowered = field.lower()
+    attribute = ""
+    if lowered == b"content-type":
+        attribute = _CONTENT_TYPE
+    elif lowered.startswith(_PREFIX):
+        attribute = lowered[len(_PREFIX) :].decode("latin-1")
+    if len(_ATTRIBUTES) < _REMEMBERED:
+        _ATTRIBUTES[field] = attribute
+    return attribute
 
 
 def batch_from_request(received: request.Request, kind: type[CloudEvent] = CloudEvent) -> list[CloudEvent]:
@@ -241,15 +290,16 @@ def from_document(document: object, kind: type[CloudEvent] = CloudEvent) -> Clou
         raise errors.BadRequest("A structured CloudEvent is a JSON object.")
     if "data" in document and "data_base64" in document:
         raise errors.BadRequest("A CloudEvent has either data or data_base64, not both.")
-    attributes = {name: value for name, value in document.items() if value is not None}
+    attributes = dict(document)
     data = attributes.pop("data", None)
     encoded = attributes.pop("data_base64", None)
+    if None in attributes.values():
+        attributes = {name: value for name, value in attributes.items() if value is not None}
     if attributes.get("datacontentencoding") == "base64" and attributes.get("specversion") == "0.3":
         encoded, data = data, None
         del attributes["datacontentencoding"]
     if encoded is None:
-        _require(attributes)
-        return kind(attributes, data)
+        return kind.read(attributes, data)
     try:
         raw = b64decode(encoded, validate=True)
     except (ValueError, TypeError) as error:
@@ -290,19 +340,25 @@ def _parsed(body: bytes) -> object:
 
 
 def _require(attributes: Mapping[str, Any]) -> None:
-    missing = [name for name in REQUIRED if not attributes.get(name)]
-    if missing:
-        raise _lacks(missing)
+    get = attributes.get
+    if not (get("id") and get("source") and get("type") and get("specversion")):
+        raise _lacks([name for name in REQUIRED if not get(name)])
     if attributes["specversion"] not in _VERSIONS:
         raise errors.BadRequest(
             f"The CloudEvent has specversion {attributes['specversion']}; 1.0 is accepted."
         )
-    # One match over all names: this runs for each event.
-    if not _NAME.fullmatch("".join(attributes)):
-        wrong = next(name for name in attributes if not _NAME.fullmatch(name))
-        raise errors.BadRequest(
-            f"The CloudEvent attribute {wrong!r} may hold lower-case letters and digits only."
-        )
+    if not attributes.keys() <= _GOOD_NAMES:
+        _check_names(attributes)
+
+
+def _check_names(attributes: Iterable[str]) -> None:
+    for name in attributes:
+        if not _NAME.fullmatch(name):
+            raise errors.BadRequest(
+                f"The CloudEvent attribute {name!r} may hold lower-case letters and digits only."
+            )
+        if len(_GOOD_NAMES) < _REMEMBERED:
+            _GOOD_NAMES.add(name)
 
 
 def _lacks(names: Iterable[str]) -> errors.BadRequest:

@@ -34,10 +34,10 @@ class Request:
     invocation: Any  # around.py's, set only where a function has something around it
 
     def __init__(self, method: str, target: bytes, fields: Fields, body: bytes, peer: Any = None) -> None:
-        self.method = method
-        self.body = body
-        self.peer = peer
-        self.full_target = target
+        self.method: str = method
+        self.body: bytes = body
+        self.peer: Any = peer
+        self.full_target: bytes = target
         self._fields = fields
         self._headers: Headers | None = None
         self._args: Values | None = None
@@ -92,7 +92,15 @@ class Request:
         """Scheme and host, with a slash at the end."""
         return f"http://{self.host}/"
 
-    url_root = root_url = host_url
+    @property
+    def url_root(self) -> str:
+        """The same under another name of Flask's."""
+        return self.host_url
+
+    @property
+    def root_url(self) -> str:
+        """The same under the third name."""
+        return self.host_url
 
     @property
     def base_url(self) -> str:
@@ -104,6 +112,11 @@ class Request:
         """The address that the client used, as far as its Host header tells."""
         query = self.query_string.decode("latin-1")
         return f"{self.base_url}?{query}" if query else self.base_url
+
+    @property
+    def fields(self) -> Fields:
+        """The header fields as received."""
+        return self._fields
 
     @property
     def headers(self) -> Headers:

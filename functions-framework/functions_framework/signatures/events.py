@@ -83,9 +83,7 @@ def known_kind() -> type[CloudEvent]:
 
 def _one_or_all(received: Request, kind: type[CloudEvent]) -> CloudEvent | list[CloudEvent]:
     only_post(received)
-    if received.mimetype == cloudevent.BATCH:
-        return cloudevent.batch_from_request(received, kind)
-    return cloudevent.from_request(received, kind)
+    return cloudevent.one_or_all(received, kind)
 
 
 def _all(received: Request, kind: type[CloudEvent]) -> list[CloudEvent]:
