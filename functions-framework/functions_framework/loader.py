@@ -96,6 +96,10 @@ def compose(
             **contract.endpoints(program.functions, environ),
         },
     )
+    if any(frameworks.is_application(function.written) for function in program.functions):
+        from functions_framework.signatures import application  # noqa: PLC0415  # few programs are one
+
+        program = application.with_lifespan(program)
     if _has_context(program, environ):
         from functions_framework import context  # noqa: PLC0415  # few functions have one
 

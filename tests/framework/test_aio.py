@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 import functions_framework.aio
-from functions_framework import CloudEvent, exits
-from tests.framework.conftest import StartSite
+from functions_framework import CloudEvent, asgi, exits, loader, server, settings
+from functions_framework.program import Hook
+from tests.framework import http
+from tests.framework.conftest import StartSite, instance_settings
 
 JSON = "content-type: application/json\r\n"
 
@@ -208,3 +211,68 @@ async def test_a_wsgi_application_that_tells_no_length_is_streamed(site: StartSi
         raw = await read_all(made, "/")
     assert raw.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
     assert closed == [True]
+
+
+async def run(hooks: tuple[Hook, ...]) -> None:
+    for hook in hooks:
+        result = hook()
+        if result is not None:
+            await result
+
+
+async def test_a_lifespan_runs_around_the_instance_and_leaves_its_state(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(LIFESPAN)
+    program = loader.load(settings.FunctionSettings(tmp_path / "main.py", "app", named=True))
+    made = server.Server(program, instance_settings(settle=0.0), asyncio.get_running_loop())
+    listener = server.bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    await run(program.starts)
+    await made.start(listener)
+    client = await http.Client.open(port)
+    assert (await client.ask("/")).body == b"warm ['started']"
+    client.close()
+    await made.close()
+    await run(program.stops)
+    assert program.functions[0].written.state.ran == ["started", "stopped"]  # type: ignore[union-attr]
+
+
+async def test_a_start_up_that_fails_says_so() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no model"})
+
+    with pytest.raises(exits.StartError, match="no model") as caught:
+        await asgi.Lifespan(application).start()
+    assert caught.value.reason == "StartupFailed"
+
+
+async def test_an_application_without_lifespan_is_served_without() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+
+    span = asgi.Lifespan(application)
+    await span.start()
+    await span.stop()
+    assert span.state == {}
+
+
+LIFESPAN = """
+from contextlib import asynccontextmanager
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+
+@asynccontextmanager
+async def lifespan(app):
+    app.state.ran = ["started"]
+    yield {"model": "warm"}
+    app.state.ran.append("stopped")
+
+
+async def home(request):
+    return PlainTextResponse(f"{request.state.model} {request.app.state.ran}")
+
+
+app = Starlette(routes=[Route("/", home)], lifespan=lifespan)
+"""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from functions_framework import asgi, wsgi
 from functions_framework.function import Function
+from functions_framework.program import Program
 from functions_framework.registry import Note
 from functions_framework.request import Request
 from functions_framework.response import Reply
@@ -18,7 +20,7 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     is_asgi = frameworks.is_asgi(written)
     return Function(
         name=name,
-        call=_asgi(written) if is_asgi else _wsgi(written),
+        call=Served(written) if is_asgi else _wsgi(written),
         signature="http",
         is_async=is_asgi,
         concurrency=note.concurrency,
@@ -29,13 +31,23 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     )
 
 
-def _asgi(application: asgi.Application) -> Callable[[Request], Any]:
-    span = asgi.Lifespan(application)
+class Served:
+    """An ASGI application as a function's call; the loader runs its lifespan around the instance."""
 
-    async def call(received: Request) -> Reply:
-        return await asgi.run(application, received, span.state)
+    def __init__(self, application: asgi.Application) -> None:
+        self.lifespan = asgi.Lifespan(application)
+        self._application = application
 
-    return call
+    async def __call__(self, received: Request) -> Reply:
+        """Answer one request."""
+        return await asgi.run(self._application, received, self.lifespan.state)
+
+
+def with_lifespan(program: Program) -> Program:
+    """The program with the lifespans of its applications among what starts and stops."""
+    spans = [each.call.lifespan for each in program.functions if isinstance(each.call, Served)]
+    starts, stops = (span.start for span in spans), (span.stop for span in reversed(spans))
+    return replace(program, starts=(*starts, *program.starts), stops=(*program.stops, *stops))
 
 
 def _wsgi(application: wsgi.Application) -> Callable[[Request], Reply]:
