@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -188,3 +189,9 @@ async def test_a_function_of_one_parameter_takes_events_as_before(site: StartSit
     async with site(handle) as made:
         reply = await made.ask("/", method="POST", body=body, headers=headers)
     assert reply.body == b"t"
+
+
+def test_googles_import_path_gives_the_context() -> None:
+    for name in ("google.cloud.functions.context", "google.cloud.functions_v1.context"):
+        assert import_module(name).Context is legacy.Context
+    assert import_module("google.protobuf")  # the namespace is shared
