@@ -5,6 +5,8 @@ It returns to nobody; the process ends here.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # CPython's own, which signal.py wraps
+import asyncio
 import gc
 import os
 import resource
@@ -15,7 +17,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from functions_framework import cli, control, exits, instance, settings
+from functions_framework import cli, control, exits, instance, pages, settings
 from functions_framework.program import Program
 
 
@@ -24,13 +26,12 @@ def become(program: Program, spec: control.ForkSpec, pools: object | None) -> No
     code = exits.EXIT_CODES["InstanceFailed"]
     try:
         _detach(spec)
-        _apply_environment(spec)
+        environ = environment(spec)
+        apply_environment(environ)
         _apply_limits(spec.limits)
         _reseed()
         gc.enable()
-        instance.serve(
-            program, settings.instance_settings(_environ(spec)), when_quiet=lambda: _raise_pools(pools, spec)
-        )
+        instance.serve(program, settings.instance_settings(environ), when_quiet=lambda: _settle(pools, spec))
         code = 0
     except exits.StartError as error:
         cli.tell(error)
@@ -43,7 +44,8 @@ def become(program: Program, spec: control.ForkSpec, pools: object | None) -> No
 def _detach(spec: control.ForkSpec) -> None:
     os.setsid()
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+        # Not signal.signal: it makes enum members of old and new handler, for 30 private pages.
+        _signal.signal(number, _signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -54,7 +56,8 @@ def _detach(spec: control.ForkSpec) -> None:
         os.close(log)
 
 
-def _environ(spec: control.ForkSpec) -> dict[str, str]:
+def environment(spec: control.ForkSpec) -> dict[str, str]:
+    """The environment that an instance of this spec has."""
     return {
         **spec.env,
         "HOST": spec.host,
@@ -64,15 +67,16 @@ def _environ(spec: control.ForkSpec) -> dict[str, str]:
     }
 
 
-def _apply_environment(spec: control.ForkSpec) -> None:
-    wanted = _environ(spec)
+def apply_environment(wanted: Mapping[str, str]) -> None:
+    """Make this process's environment equal to the wanted one."""
     # Most of it is the template's already; what is not touched stays in pages that all forks share.
-    for name in os.environ.keys() - wanted.keys():
-        del os.environ[name]
+    for name in list(os.environ):
+        if name not in wanted:
+            del os.environ[name]
     for name, value in wanted.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
-    if "TZ" in spec.env:
+    if "TZ" in wanted:
         time.tzset()
 
 
@@ -93,6 +97,12 @@ def _reseed() -> None:
     numpy_random: Any = sys.modules.get("numpy.random")  # Any: numpy is the user's, not ours
     if numpy_random is not None:
         numpy_random.seed()
+
+
+def _settle(pools: object | None, spec: control.ForkSpec) -> None:
+    """What can wait until the first answers are out."""
+    pages.give_back(asyncio.get_running_loop())
+    _raise_pools(pools, spec)
 
 
 def _raise_pools(pools: Any, spec: control.ForkSpec) -> None:  # Any: threadpoolctl is the user's, not ours

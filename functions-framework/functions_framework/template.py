@@ -19,7 +19,19 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
-from functions_framework import child, cli, control, exits, footprint, instance, loader, peer, settings
+from functions_framework import (
+    child,
+    cli,
+    control,
+    exits,
+    footprint,
+    instance,
+    loader,
+    pages,
+    peer,
+    rehearsal,
+    settings,
+)
 from functions_framework.program import Program
 
 _POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -35,6 +47,7 @@ class Warm:
     pools: object | None
     threads: tuple[str, ...]
     unsafe: str
+    filled: Sequence[bytes] = ()
 
     def ready(self) -> dict[str, Any]:
         """The first message on every connection."""
@@ -55,8 +68,9 @@ def warm_up(function_settings: settings.FunctionSettings) -> Warm:
     after = footprint.take()
     gc.disable()  # until the fork, so that no collection touches pages the forks share
     gc.collect()
+    filled = pages.fill_holes()
     gc.freeze()
-    return Warm(program, pools, after.threads, footprint.why_unsafe(before, after))
+    return Warm(program, pools, after.threads, footprint.why_unsafe(before, after), filled)
 
 
 def _pools() -> object | None:
@@ -239,6 +253,12 @@ def _empty(descriptor: int) -> None:
         return
 
 
+def _rehearse(folder: Path) -> None:
+    missed = rehearsal.rehearse(folder)
+    if missed:
+        print(f"functions_framework: no rehearsal, so instances take more memory: {missed}", file=sys.stderr)  # noqa: T201  # as above
+
+
 def _noticed(*_: object) -> None:
     """A handler must exist for the signal to reach the wakeup descriptor."""
 
@@ -255,6 +275,7 @@ def main(
     options = parser.parse_args(arguments)
     try:
         cli.line_buffered()
+        _rehearse(options.socket.parent)
         warm = load(settings.function_settings(os.environ))
         listener = listen(options.socket)
         Template(warm, listener=listener, path=options.socket, exits_file=options.exits).run()

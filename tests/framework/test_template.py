@@ -272,10 +272,19 @@ def test_a_template_whose_home_is_removed_ends(template: Start) -> None:
     [
         (
             "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n",
-            "1 thread",
+            "1 thread (Thread-1 (wait))",
         ),
-        ("import socket\nKEPT = socket.socket()\n", "an open socket"),
-        ("import asyncio\nKEPT = asyncio.new_event_loop()\n", "an event loop"),
+        ("import socket\nKEPT = socket.socket()\n", "1 open socket (AF_INET)"),
+        (
+            "import socket\nKEPT = socket.create_server(('127.0.0.1', 0))\n",
+            "1 open socket (at 127.0.0.1:",
+        ),
+        (
+            "import asyncio\nKEPT = asyncio.new_event_loop()\n",
+            "1 event loop (asyncio.unix_events._UnixSelectorEventLoop)",
+        ),
+        ("import uvloop\nKEPT = uvloop.new_event_loop()\n", "1 event loop (uvloop.Loop)"),
+        ("import select\nKEPT = select.epoll()\n", "an epoll descriptor"),
     ],
 )
 def test_what_an_import_leaves_behind_forbids_the_fork(template: Start, source: str, word: str) -> None:
