@@ -15,9 +15,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from functions_framework import child, control, exits, footprint, instance, pages, settings, signatures
+from functions_framework import (
+    child,
+    control,
+    exits,
+    footprint,
+    instance,
+    instrument,
+    loader,
+    pages,
+    settings,
+)
 from functions_framework.program import Program
-from functions_framework.registry import Note
 
 _ROUNDS = 9  # CPython 3.11 specialises a function when it is entered for the ninth time
 _SECONDS = 5.0
@@ -49,7 +58,8 @@ def rehearse(folder: Path) -> str:
     # The first loop of a process opens a pipe that libuv keeps; its own fork handler replaces it in a child.
     instance.new_loop().close()
     before = footprint.take()
-    programs = [Program((signatures.adapt("rehearsal", call, Note("http")),)) for call in (_plain, _async)]
+    source = instrument.Source({}, folder)
+    programs = [loader.compose([("rehearsal", call)], source, environ={}) for call in (_plain, _async)]
     missed = ""
     try:
         for _ in range(_ROUNDS):
