@@ -62,7 +62,7 @@ class Metrics:
         self._lock = threading.Lock()  # a stream ends in a thread, a hook fails in one
         self._cold: float | None = None
 
-    def ready(self) -> None:
+    async def ready(self) -> None:  # a coroutine, so that it starts no thread of its own in every instance
         """The process is ready for its first request."""
         self._cold = clock.process_age()
 
