@@ -37,7 +37,7 @@ class MethodNotAllowed(HttpError):  # noqa: N818  # as above
     """A function has this path but not this method: 405 with the methods it has."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
-        self.allowed = tuple(sorted(allowed))
+        self.allowed: tuple[str, ...] = tuple(sorted(allowed))
         super().__init__(405, f"Use {' or '.join(self.allowed)}.")
 
     @property
@@ -61,7 +61,7 @@ class InvalidInput(HttpError):  # noqa: N818  # as above
     """
 
     def __init__(self, paths: Sequence[tuple[str, str]]) -> None:
-        self.paths = tuple(paths)
+        self.paths: tuple[tuple[str, str], ...] = tuple(paths)
         super().__init__(422, "; ".join(f"{path} {message}" for path, message in self.paths))
 
 

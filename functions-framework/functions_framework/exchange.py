@@ -47,13 +47,13 @@ class Exchange:
     )
 
     def __init__(self, connection: Way, request: Request, *, keep_alive: bool, old: bool) -> None:
-        self.connection = connection
-        self.request = request
-        self.keep_alive = keep_alive
-        self.old = old  # HTTP/1.0, where keeping the connection must be said
-        self.is_head = request.method == "HEAD"
-        self.answered = False
-        self.refusal = 0
+        self.connection: Way = connection
+        self.request: Request = request
+        self.keep_alive: bool = keep_alive
+        self.old: bool = old  # HTTP/1.0, where keeping the connection must be said
+        self.is_head: bool = request.method == "HEAD"
+        self.answered: bool = False
+        self.refusal: int = 0
         self.ready: Answer | None = None  # the framework's own answer, whose turn has not come
         self.on_gone: Callable[[], None] | None = (
             None  # called once when the client leaves before its answer ends

@@ -119,7 +119,8 @@ def _noted(note: HookNote, hook: _Hook) -> _Hook:
 
 def notes_of(value: object) -> tuple[HookNote, ...]:
     """What decorators noted; one callable may be a hook before and after."""
-    return cast("tuple[HookNote, ...]", getattr(value, _NOTE, ()))
+    # As for functions: flask's `request` may be among a module's values, and has no attribute outside a request.
+    return cast("tuple[HookNote, ...]", inspect.getattr_static(value, _NOTE, ()))
 
 
 def declared(values: Iterable[object]) -> dict[Stage, list[Hook]]:

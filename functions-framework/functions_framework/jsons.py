@@ -5,11 +5,12 @@ It decides nothing about HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
-loads = orjson.loads
+loads: Callable[[bytes | bytearray | memoryview | str], Any] = orjson.loads
 DecodeError = orjson.JSONDecodeError
 _LENIENT = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 

@@ -42,9 +42,10 @@ class Meter:
         self._clock = clock
         self._changed = self._since = clock()
         self._integral = 0.0
-        self.in_flight = 0
-        self.requests = 0
-        self.watched = True  # somebody takes each period; else `on_wake` asks for it at the next request
+        self.in_flight: int = 0
+        self.requests: int = 0
+        # Somebody takes each period; else `on_wake` asks for it at the next request.
+        self.watched: bool = True
         self.on_wake: Callable[[], None] | None = None
         self.on_idle: Callable[[], None] | None = None
 

@@ -111,7 +111,7 @@ class Parser:
 
     def __init__(self, boundary: bytes) -> None:
         self.values: list[tuple[str, str]] = []
-        self.files = Files()
+        self.files: Files = Files()
         self._mark = b"\r\n--" + boundary
         self._buffer = bytearray(b"\r\n")  # the first delimiter may stand at the very beginning
         self._step = self._preamble

@@ -22,8 +22,8 @@ class Peer:
         self._poll = poll
         self._decoder = control.Decoder()
         self._unsent = bytearray()
-        self.descriptor = connection.fileno()
-        self.closed = False
+        self.descriptor: int = connection.fileno()
+        self.closed: bool = False
         poll.register(self.descriptor, select.POLLIN)
 
     def receive(self) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ class Response:
         content_type: str | None = None,
     ) -> None:
         self.body = body
-        self.status = int(status)
+        self.status: int = int(status)
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         self.headers: dict[str, Any] = {}  # Any: a value, or a list of values for a repeated field
         for name, value in pairs:

@@ -21,9 +21,9 @@ class Stream:
     def __init__(
         self, exchange: object, transport: asyncio.Transport, *, chunked: bool, silent: bool, last: bool
     ) -> None:
-        self.exchange = exchange
-        self.transport = transport
-        self.last = last  # the connection ends with it
+        self.exchange: object = exchange
+        self.transport: asyncio.Transport = transport
+        self.last: bool = last  # the connection ends with it
         self._chunked = chunked
         self._silent = silent  # an answer to HEAD, or of a status without body
         self._waiter: asyncio.Future[None] | None = None

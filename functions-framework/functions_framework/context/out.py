@@ -24,9 +24,9 @@ class FunctionOut:
     def __init__(
         self, code: int = 0, error: Any = None, data: Any = None, metadata: Mapping[str, Any] | None = None
     ) -> None:
-        self.code = code
-        self.error = error
-        self.data = data
+        self.code: int = code
+        self.error: Any = error
+        self.data: Any = data
         self.metadata: dict[str, Any] = dict(metadata or {})  # Any: written out as text
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ class RuntimeContext:
             environ: where the sidecar and the pod are looked up, when first needed; None: the process's.
             port: who answers instead of a sidecar; None: a sidecar in memory when TEST_MODE is `on`, else the real one.
         """
-        self.context = context or Context()
+        self.context: Context = context or Context()
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self._given = port or _in_test_mode(self.environ)
         self._opened: list[Callable[[], None]] = []
@@ -142,11 +142,11 @@ class RuntimeContext:
         """False where somebody else answers in its place, as in a test."""
         return self._given is None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to watch the sidecar; for a start hook, on the loop."""
         self.watch.start()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop watching; for a stop hook."""
         self.watch.stop()
 
@@ -181,8 +181,12 @@ class RuntimeContext:
         self._opened.append(made.close)
         return made
 
+    async def aclose(self) -> None:
+        """Close what was opened; for a stop hook, on the loop whose connections are closed."""
+        self.close()
+
     def close(self) -> None:
-        """Close what was opened; for a stop hook."""
+        """Close what was opened."""
         with self._lock:
             while self._opened:
                 self._opened.pop()()

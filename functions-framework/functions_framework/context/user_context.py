@@ -45,9 +45,9 @@ class UserContext:
         cloud_event: CloudEvent | None = None,
         input_name: str = "",
     ) -> None:
-        self.runtime_context = runtime_context or RuntimeContext()
-        self.logger = logger or logging.getLogger("function")
-        self.out = FunctionOut()
+        self.runtime_context: RuntimeContext = runtime_context or RuntimeContext()
+        self.logger: logging.Logger = logger or logging.getLogger("function")
+        self.out: FunctionOut = FunctionOut()
         self._binding = binding_request
         self._topic = topic_event
         self._http = http_request

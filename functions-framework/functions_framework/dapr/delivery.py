@@ -18,8 +18,8 @@ class Delivery:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.answered = False
-        self.is_head = request.method == "HEAD"
+        self.answered: bool = False
+        self.is_head: bool = request.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._status = 0

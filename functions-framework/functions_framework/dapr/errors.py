@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from functions_framework.errors import FrameworkError
 
 
@@ -48,4 +50,4 @@ class OutputError(DaprError):
         super().__init__(
             cause.operation, cause.component, status=cause.status, code=cause.code, answer=cause.answer
         )
-        self.args = (f"the output {output!r} was not sent: {cause}",)
+        self.args: tuple[Any, ...] = (f"the output {output!r} was not sent: {cause}",)

@@ -23,8 +23,8 @@ class BindingRequest:
     __slots__ = ("binding_metadata", "data", "name")
 
     def __init__(self, name: str, data: bytes, metadata: Mapping[str, str] | None = None) -> None:
-        self.name = name
-        self.data = data
+        self.name: str = name
+        self.data: bytes = data
         self.binding_metadata: dict[str, str] = dict(metadata or {})
 
     def __repr__(self) -> str:
@@ -55,10 +55,10 @@ class TopicEvent:
     def __init__(
         self, event: CloudEvent, data: bytes | None = None, *, pubsub_name: str = "", topic: str = ""
     ) -> None:
-        self.event = event
-        self.data = raw_data(event) if data is None else data
-        self.pubsub_name = pubsub_name or str(event.get("pubsubname", ""))
-        self.topic = topic or str(event.get("topic", ""))
+        self.event: CloudEvent = event
+        self.data: bytes = raw_data(event) if data is None else data
+        self.pubsub_name: str = pubsub_name or str(event.get("pubsubname", ""))
+        self.topic: str = topic or str(event.get("topic", ""))
 
     def __repr__(self) -> str:
         return f"<TopicEvent {self.id} of {self.pubsub_name}/{self.topic}, {len(self.data)} bytes>"

@@ -6,7 +6,7 @@ Every question is described once, in the modules beside this one.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from functions_framework.dapr import invocation, messages, state, stores
 from functions_framework.dapr.port import Ask, Port
@@ -66,13 +66,20 @@ class StateStore:
         self.port = port
         self.name = name
 
-    get, aget = _waiting_of(state.get), _awaiting_of(state.get)
-    get_bulk, aget_bulk = _waiting_of(state.get_bulk), _awaiting_of(state.get_bulk)
-    save, asave = _waiting_of(state.save), _awaiting_of(state.save)
-    save_bulk, asave_bulk = _waiting_of(state.save_bulk), _awaiting_of(state.save_bulk)
-    delete, adelete = _waiting_of(state.delete), _awaiting_of(state.delete)
-    transaction, atransaction = _waiting_of(state.transaction), _awaiting_of(state.transaction)
-    query, aquery = _waiting_of(state.search), _awaiting_of(state.search)
+    get: Final = _waiting_of(state.get)
+    aget: Final = _awaiting_of(state.get)
+    get_bulk: Final = _waiting_of(state.get_bulk)
+    aget_bulk: Final = _awaiting_of(state.get_bulk)
+    save: Final = _waiting_of(state.save)
+    asave: Final = _awaiting_of(state.save)
+    save_bulk: Final = _waiting_of(state.save_bulk)
+    asave_bulk: Final = _awaiting_of(state.save_bulk)
+    delete: Final = _waiting_of(state.delete)
+    adelete: Final = _awaiting_of(state.delete)
+    transaction: Final = _waiting_of(state.transaction)
+    atransaction: Final = _awaiting_of(state.transaction)
+    query: Final = _waiting_of(state.search)
+    aquery: Final = _awaiting_of(state.search)
 
 
 class Dapr:
@@ -81,16 +88,26 @@ class Dapr:
     def __init__(self, port: Port) -> None:
         self.port = port
 
-    publish, apublish = _waiting(messages.publish), _awaiting(messages.publish)
-    publish_bulk, apublish_bulk = _waiting(messages.publish_bulk), _awaiting(messages.publish_bulk)
-    invoke_binding, ainvoke_binding = _waiting(messages.bind), _awaiting(messages.bind)
-    invoke, ainvoke = _waiting(invocation.invoke), _awaiting(invocation.invoke)
-    secret, asecret = _waiting(stores.secret), _awaiting(stores.secret)
-    secrets, asecrets = _waiting(stores.secrets), _awaiting(stores.secrets)
-    configuration, aconfiguration = _waiting(stores.configuration), _awaiting(stores.configuration)
-    lock, alock = _waiting(stores.lock), _awaiting(stores.lock)
-    unlock, aunlock = _waiting(stores.unlock), _awaiting(stores.unlock)
-    metadata, ametadata = _waiting(stores.metadata), _awaiting(stores.metadata)
+    publish: Final = _waiting(messages.publish)
+    apublish: Final = _awaiting(messages.publish)
+    publish_bulk: Final = _waiting(messages.publish_bulk)
+    apublish_bulk: Final = _awaiting(messages.publish_bulk)
+    invoke_binding: Final = _waiting(messages.bind)
+    ainvoke_binding: Final = _awaiting(messages.bind)
+    invoke: Final = _waiting(invocation.invoke)
+    ainvoke: Final = _awaiting(invocation.invoke)
+    secret: Final = _waiting(stores.secret)
+    asecret: Final = _awaiting(stores.secret)
+    secrets: Final = _waiting(stores.secrets)
+    asecrets: Final = _awaiting(stores.secrets)
+    configuration: Final = _waiting(stores.configuration)
+    aconfiguration: Final = _awaiting(stores.configuration)
+    lock: Final = _waiting(stores.lock)
+    alock: Final = _awaiting(stores.lock)
+    unlock: Final = _waiting(stores.unlock)
+    aunlock: Final = _awaiting(stores.unlock)
+    metadata: Final = _waiting(stores.metadata)
+    ametadata: Final = _awaiting(stores.metadata)
 
     def state(self, store: str) -> StateStore:
         """A state store by the component's name."""

@@ -32,7 +32,7 @@ class Incoming:
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._kept = False
-        self.begun = False
+        self.begun: bool = False
         self.reply: Reply | None = None
 
     def feed(self, data: bytes) -> Reply | None:

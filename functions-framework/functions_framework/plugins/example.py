@@ -19,7 +19,7 @@ class PluginExample:
     version = "v1"
 
     def __init__(self) -> None:
-        self.state_a = 0
+        self.state_a: int = 0
         self.sum: int | None = None
 
     def exec_pre_hook(self) -> None:

@@ -35,7 +35,7 @@ class Served:
     """An ASGI application as a function's call; the loader runs its lifespan around the instance."""
 
     def __init__(self, application: asgi.Application) -> None:
-        self.lifespan = asgi.Lifespan(application)
+        self.lifespan: asgi.Lifespan = asgi.Lifespan(application)
         self._application = application
 
     async def __call__(self, received: Request) -> Reply:

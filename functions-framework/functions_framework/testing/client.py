@@ -193,8 +193,8 @@ class Delivered:
     """
 
     def __init__(self, answer: Answer, verdict: Verdict) -> None:
-        self.answer = answer
-        self.verdict = verdict
+        self.answer: Answer = answer
+        self.verdict: Verdict = verdict
 
     @property
     def status(self) -> int:

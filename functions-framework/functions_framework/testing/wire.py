@@ -34,8 +34,9 @@ class Wire(asyncio.Transport):
         self._paused = self._closing = False
         self._waiter: asyncio.Future[None] | None = None
         self.headers: list[tuple[str, str]] = []
-        self.status = 0
-        self.has_head = self.is_whole = False
+        self.status: int = 0
+        self.has_head: bool = False
+        self.is_whole: bool = False
 
     # the server's side
 

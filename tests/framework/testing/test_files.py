@@ -48,6 +48,12 @@ def test_every_function_and_hook_of_a_file_runs(serve: Serve, source: Path) -> N
     assert [client.get(path).text for path in ("/hello", "/bye")] == ["hello (stamped)", "bye"]
 
 
+def test_hooks_stand_beside_what_flask_gives(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "main.py"
+    path.write_text("from flask import request\n" + SOURCE)
+    assert serve(path).get("/hello").text == "hello (stamped)"
+
+
 def test_one_function_of_a_folder_is_chosen(serve: Serve, source: Path) -> None:
     client = serve(source.parent, target="bye")
     assert (client.get("/bye").text, client.get("/hello").status) == ("bye", 404)

@@ -71,7 +71,7 @@ class Dapr:
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.asked: list[str] = []
-        self.state = States()
+        self.state: States = States()
         self.secrets: dict[str, dict[str, dict[str, str]]] = {}
         self.configuration: dict[str, dict[str, str]] = {}
         self.locks: dict[tuple[str, str], str] = {}
