@@ -6,14 +6,22 @@ It only reads flags, loads the function and hands over; errors end in one line o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
+import socket
 import sys
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
-from functions_framework import exits, instance, loader, settings
+from functions_framework import contract, exits, guard, instance, listeners, loader, page, settings, worker
+from functions_framework.program import Program
 
+_TOLD = (
+    "FUNCTION_TARGET",
+    "FUNCTION_SIGNATURE_TYPE",
+    "FUNCTION_USE_ASGI",
+)  # a function may look, as with Google's
 _EXAMPLE = "example: functions-framework --source main.py --target hello --port 8080"
 
 
@@ -21,19 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one function until SIGTERM; the process ends with a code of exits.EXIT_CODES."""
     options = _parser().parse_args(arguments)
     try:
-        _run(options)
+        code = _run(options)
     except exits.StartError as error:
-        tell(error)
+        exits.tell(error)
         instance.end(error.code)
-    instance.end(0)
+    instance.end(code)
 
 
-def tell(error: exits.StartError) -> None:
-    """Print the one line of a start error, after the traceback of the user's code where that helps."""
-    cause = error.__cause__
-    if error.reason == "ImportFailed" and cause is not None:
-        traceback.print_exception(cause, file=sys.stderr)
-    print(error.line, file=sys.stderr, flush=True)
+tell: Callable[[exits.StartError], None] = exits.tell
 
 
 def line_buffered() -> None:
@@ -43,23 +46,60 @@ def line_buffered() -> None:
             stream.reconfigure(line_buffering=True)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     environ = _environment(options, os.environ)
+    os.environ.update({name: environ[name] for name in _TOLD if name in environ})
     function_settings = settings.function_settings(environ)
     instance_settings = settings.instance_settings(environ)
     line_buffered()
     if options.debug:
         os.environ["PYTHONASYNCIODEBUG"] = "1"
-    program = loader.load(function_settings)
     if options.check:
-        for function in program.functions:
+        for function in loader.load(function_settings).functions:
             print(f"functions_framework: {function.name} is a {function.signature} function", file=sys.stderr)
-        return
-    instance.serve(program, instance_settings, listening=lambda port: _greet(instance_settings.host, port))
+        return 0
+    if options.describe:
+        with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is no part of the document
+            program = loader.load(function_settings)
+        print(contract.text(program, options.describe))
+        return 0
+    return _serve(lambda: loader.load(function_settings), instance_settings, debug=options.debug)
 
 
-def _greet(host: str, port: int) -> None:
-    print(f"functions_framework: listening on http://{host}:{port}", file=sys.stderr, flush=True)
+def _serve(load: Callable[[], Program], chosen: settings.InstanceSettings, *, debug: bool) -> int:
+    """Serve behind a guard, or in this process where one is not wanted; gives the exit code."""
+    alone = debug or not chosen.guard or bool(chosen.control) or not hasattr(os, "fork")
+    if alone and chosen.workers == 1:
+        program = load()
+        listener = listeners.of(chosen, os.environ)
+        try:
+            instance.serve(program, chosen, listener=listener, listening=lambda _: _greet(listener))
+        finally:
+            listeners.remove(listener, chosen.unix_socket)
+        return 0
+    return _guard(load, chosen)
+
+
+def _guard(load: Callable[[], Program], chosen: settings.InstanceSettings) -> int:
+    try:
+        listener = listeners.of(chosen, os.environ)
+    except exits.StartError:
+        load()  # what is wrong with the file is the more useful word
+        raise
+
+    def become(shared: page.Page, line: socket.socket) -> NoReturn:
+        worker.become(load, chosen, listener, worker.Tie(shared, line))
+
+    # Connections queue from now on; that one may connect is said when a worker takes them.
+    parent = guard.Guard(listener, become, count=chosen.workers, timeout=chosen.timeout, grace=chosen.grace)
+    try:
+        return parent.run(listening=lambda: _greet(listener))
+    finally:
+        listeners.remove(listener, chosen.unix_socket)
+
+
+def _greet(listener: socket.socket) -> None:
+    print(f"functions_framework: listening on {listeners.address(listener)}", file=sys.stderr, flush=True)
 
 
 def _environment(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
@@ -68,8 +108,12 @@ def _environment(options: argparse.Namespace, environ: Mapping[str, str]) -> dic
         "FUNCTION_TARGET": options.target,
         "FUNCTION_SOURCE": options.source,
         "FUNCTION_SIGNATURE_TYPE": options.signature_type,
+        "FUNCTION_USE_ASGI": "1" if options.asgi else None,
         "HOST": options.host,
         "PORT": options.port,
+        "OFN_UNIX_SOCKET": options.unix_socket,
+        "OFN_FD": options.fd,
+        "OFN_WORKERS": options.workers,
     }
     return {**environ, **{name: value for name, value in flags.items() if value is not None}}
 
@@ -86,14 +130,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", help="address to listen on (HOST; default: 0.0.0.0)")
     parser.add_argument("--port", help="port to listen on (PORT; default: 8080)")
+    parser.add_argument("--unix-socket", help="path to listen at, not at host and port (OFN_UNIX_SOCKET)")
+    parser.add_argument("--fd", help="descriptor of an inherited socket to listen on (OFN_FD, LISTEN_FDS)")
+    parser.add_argument("--workers", help="processes that share the socket (OFN_WORKERS; default: 1)")
+    parser.add_argument(
+        "--asgi",
+        action="store_true",
+        help="HTTP functions get Starlette's request, declared by aio or not (FUNCTION_USE_ASGI)",
+    )
     parser.add_argument(
         "--debug",
         action="store_true",
         default=bool(os.environ.get("DEBUG")),
-        help="asyncio's debug mode (DEBUG)",
+        help="asyncio's debug mode, in one process so that a debugger has the terminal (DEBUG)",
     )
     parser.add_argument(
         "--check", "--dry-run", action="store_true", default=bool(os.environ.get("DRY_RUN")),
         help="load the function, say what it is, and end (DRY_RUN)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--describe", nargs="?", const="openapi", choices=contract.KINDS,
+        help="print the function's contract, as OpenAPI, AsyncAPI or JSON Schema, and end (default: openapi)",
     )  # fmt: skip
     return parser

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httptools
 
-from functions_framework import head, presence, response, streaming
+from functions_framework import head, page, presence, response, streaming
 from functions_framework.exchange import Exchange
-from functions_framework.program import Second
 from functions_framework.request import Request
 from functions_framework.response import Answer
-from functions_framework.settings import Limits
+from functions_framework.site import Site
 
 _NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding"})
 _HTTP2 = b"PRI * HTTP/2.0\r\n"
@@ -36,40 +35,21 @@ _REASONS = {
 }
 
 
-class Site(Protocol):
-    """What a connection needs of the server it belongs to."""
-
-    limits: Limits
-    draining: bool
-    loop: asyncio.AbstractEventLoop
-    second: Second | None
-
-    def begin(self, exchange: Exchange) -> None:
-        """Answer this request, now or later."""
-
-    def joined(self, connection: Connection) -> None:
-        """A connection was made."""
-
-    def left(self, connection: Connection) -> None:
-        """A connection is gone."""
-
-    def common(self) -> bytes:
-        """The header lines that every answer carries."""
-
-
 class Connection(asyncio.Protocol):
     """Keeps the order of pipelined requests: one is worked on, the others wait in a queue."""
 
     __slots__ = (
         "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields",
-        "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_old", "_parser", "_paused",
-        "_peer", "_pumping", "_queue", "_refused", "_site", "_stream", "_target", "_transport",
-        "_unsent", "in_message", "since", "touched",
+        "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_marks", "_old", "_parser",
+        "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_slot", "_stream", "_target",
+        "_transport", "_unsent", "in_message", "since", "touched",
     )  # fmt: skip
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._limits = site.limits
+        self._marks = site.marks
+        self._slot = 0
         self._left = site.limits.kept_requests
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
@@ -78,9 +58,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer: Any = None
         self._blocked = self._paused = self._pumping = self._refused = self._ended = False
-        self.in_message = False
+        self.in_message: bool = False
         self._unsent = (0, 0.0)  # bytes that wait for a slow reader, and since when that many
-        self.touched = self.since = 0.0  # when bytes came last, and when this request began to come
+        self.touched: float = 0.0
+        self.since: float = 0.0  # when bytes came last, and when this request began to come
         self.on_message_begin()
         self.in_message = False
 
@@ -90,12 +71,14 @@ class Connection(asyncio.Protocol):
         """Register with the site."""
         self._transport = cast("asyncio.Transport", transport)
         self._peer = transport.get_extra_info("peername")
+        self._slot = self._site.slot(self._transport)
         self.touched = self.since = self._site.loop.time()
         self._site.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """Forget what waits; what runs is told, and its answer goes nowhere."""
         self._transport = None
+        self._marks[self._slot] = page.NOTHING
         self._queue.clear()
         self._gone()
         self._site.left(self)
@@ -137,6 +120,8 @@ class Connection(asyncio.Protocol):
                 return
             self._refuse(400)
         if self.in_message:
+            if self._current is None:
+                self._marks[self._slot] = page.REST
             self._count(len(data))
 
     def _hand_over(self, data: bytes, other: asyncio.BaseProtocol) -> None:
@@ -144,6 +129,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is not None:
             self._site.left(self)
+            self._marks[self._slot] = page.END
             transport.set_protocol(other)
             other.connection_made(transport)
             cast("asyncio.Protocol", other).data_received(data)
@@ -275,6 +261,7 @@ class Connection(asyncio.Protocol):
     def reply(self, exchange: Exchange, answer: Answer) -> None:
         """Write one answer and go on with the next request."""
         self._current = None
+        self._marks[self._slot] = page.NOTHING
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -310,6 +297,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
+        self._marks[self._slot] = page.END
         close = exchange.old or not exchange.keep_alive or self._last_of_all()
         bodiless = status in response.BODILESS
         chunked = not (exchange.old or bodiless)
@@ -339,6 +327,7 @@ class Connection(asyncio.Protocol):
         if stream is None or stream.exchange is not exchange:
             return
         self._stream = self._current = None
+        self._marks[self._slot] = page.NOTHING
         stream.finish()
         self._go_on(stream.transport, close=stream.last or self._last_of_all())
 
@@ -356,6 +345,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
+        self._marks[self._slot] = page.ANSWER
         if exchange.refusal:
             self._send_refusal(exchange)
         elif exchange.ready is not None:

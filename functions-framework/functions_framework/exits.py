@@ -5,6 +5,8 @@ It prints nothing and decides nothing else; a reason is read by builder and node
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,6 +33,7 @@ EXIT_CODES: Final[Mapping[str, int]] = {
     "NothingToServe": 94,  # the context has no trigger that could call the function
     "OptionalMissing": 95,  # a feature needs an extra that is not installed
     "InvalidFunction": 96,  # a function's name, path, methods or types cannot be served
+    "FunctionHung": 97,  # calls of the function hang and only the end of the process ends them
 }
 
 
@@ -51,3 +54,12 @@ class StartError(errors.FrameworkError):
     def line(self) -> str:
         """The one line for stderr."""
         return f"{PREFIX}{self.reason}: {' '.join(self.sentence.split())}"
+
+
+def tell(error: StartError) -> None:
+    """Write the one line of a start error to stderr, after the traceback of the user's code where that helps."""
+    cause = error.__cause__
+    if error.reason in {"ImportFailed", "StartupFailed"} and cause is not None:
+        traceback.print_exception(cause, file=sys.stderr)
+    sys.stderr.write(f"{error.line}\n")
+    sys.stderr.flush()

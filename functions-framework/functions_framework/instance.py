@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import faulthandler
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, Protocol
 
-from functions_framework import exits, link, server
+from functions_framework import clock, exits, lifespan, link, server
 from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
 
@@ -23,8 +24,22 @@ _log = logging.getLogger("functions_framework")
 
 # Preparations that the first answer must not wait for begin after this, in seconds.
 _QUIET_AFTER = 0.25
+_STOPS_AT_LEAST = 1.0
 # So long may a node take to see to it that nothing new comes; then the instance drains by itself.
 _NODE_ANSWERS_WITHIN = 1.0
+
+
+class Keeper(server.Keeper, Protocol):
+    """A guard, as the instance sees it."""
+
+    def ready(self) -> None:
+        """Told when requests are answered."""
+
+    def hopeless(self) -> None:
+        """Told when only the end of this process ends what hangs."""
+
+    def on_lost(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+        """Have this called when the guard is gone."""
 
 
 class Instance:
@@ -36,7 +51,8 @@ class Instance:
         self._orders: asyncio.Queue[float] = asyncio.Queue()
         self._line: link.Link | None = None
         self._patience: asyncio.TimerHandle | None = None
-        self.ending = False
+        self._hung = ""
+        self.ending: bool = False
 
     def drain(self, seconds: float) -> None:
         """Finish what is under way within this time, then end."""
@@ -53,16 +69,28 @@ class Instance:
         self,
         listener: socket.socket,
         *,
+        keeper: Keeper | None = None,
         listening: Callable[[int], None] | None = None,
         when_quiet: Callable[[], None] | None = None,
     ) -> None:
-        """Serve on a bound socket until an order to end has been carried out."""
-        port: int = listener.getsockname()[1]
+        """Serve on a bound socket until an order to end has been carried out.
+
+        Raises:
+            StartError: StartupFailed, or FunctionHung when it ended because calls hang and nobody else ends them.
+        """
+        port = _port(listener)
         loop = asyncio.get_running_loop()
         site = server.Server(self._program, self._settings, loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked, site)
+        self._be_watched(site, keeper)
+        if self._program.starts:
+            site.hold()
         await site.start(listener)
+        if self._program.starts:
+            await self._start_up(site)
+        if keeper is not None:
+            keeper.ready()
         if listening is not None:
             listening(port)
         if when_quiet is not None:
@@ -71,6 +99,47 @@ class Instance:
             line = group.create_task(self._link(site))
             await self._end(site, await self._orders.get())
             line.cancel()
+        if self._program.stops:
+            await lifespan.stop(self._program.stops, seconds=max(_STOPS_AT_LEAST, self._settings.grace))
+        if self._hung:
+            raise exits.StartError("FunctionHung", self._hung)
+
+    async def _start_up(self, site: server.Server) -> None:
+        """Run the start hooks; an order to end cuts them short."""
+        async with asyncio.TaskGroup() as group:
+            starting = group.create_task(_outcome(lifespan.start(self._program.starts)))
+            ordered = group.create_task(self._orders.get())
+            done, _ = await asyncio.wait({starting, ordered}, return_when=asyncio.FIRST_COMPLETED)
+            if ordered in done:
+                self._orders.put_nowait(ordered.result())
+            starting.cancel()
+            ordered.cancel()
+        failed = starting.result() if starting in done else None
+        if failed is not None:
+            await site.close()
+            raise failed
+        if starting in done:
+            site.release()
+        else:
+            site.refuse_held()
+
+    def _be_watched(self, site: server.Server, keeper: Keeper | None) -> None:
+        """Have hangs ended from outside: by the guard, else by a timer in C and by the end of this instance."""
+        if keeper is not None:
+            site.keep(keeper)
+            keeper.on_lost(site.loop, lambda: self.drain(self._settings.grace))
+            site.watch(pulse=None, hopeless=lambda why: self._be_replaced(keeper, why))
+        elif self._settings.control:
+            site.watch(pulse=_last_resort, hopeless=lambda why: self._give_up(site, why))
+
+    def _be_replaced(self, keeper: Keeper, why: str) -> None:
+        _log.error("This process is replaced: %s", why)
+        keeper.hopeless()
+
+    def _give_up(self, site: server.Server, why: str) -> None:
+        _log.error("This instance ends: %s", why)
+        self._hung = f"{why}; see which in the log, and give what it waits for a timeout"
+        self._asked(site)
 
     def _asked(self, site: server.Server) -> None:
         """A signal: let the node turn requests away first, where there is one, then drain."""
@@ -78,7 +147,8 @@ class Instance:
         if self.ending or self._line is None or not self._line.leave():
             self.drain(grace)
             return
-        self.ending = site.draining = True
+        self.ending = True
+        site.draining = True
         self._patience = site.loop.call_later(_NODE_ANSWERS_WITHIN, self.drain, grace)
 
     async def _link(self, site: server.Server) -> None:
@@ -108,6 +178,8 @@ def serve(
     program: Program,
     settings: InstanceSettings,
     *,
+    listener: socket.socket | None = None,
+    keeper: Keeper | None = None,
     listening: Callable[[int], None] | None = None,
     when_quiet: Callable[[], None] | None = None,
 ) -> None:
@@ -116,16 +188,41 @@ def serve(
     Args:
         program: what answers.
         settings: address, limits, identity.
+        listener: a bound socket; None: one of host and port.
+        keeper: the guard that watches this process.
         listening: told the port once connections are accepted, which matters when the port was 0.
         when_quiet: called once, soon after the start, at a moment without a request under way.
     """
-    listener = server.bind(settings.host, settings.port)
+    if listener is None:
+        listener = server.bind(settings.host, settings.port)
     loop = new_loop()
     asyncio.set_event_loop(loop)
     loop.run_until_complete(
-        Instance(program, settings).run(listener, listening=listening, when_quiet=when_quiet)
+        Instance(program, settings).run(listener, keeper=keeper, listening=listening, when_quiet=when_quiet)
     )
     loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+async def _outcome(starting: Coroutine[Any, Any, None]) -> exits.StartError | None:
+    """What made a start fail, as a value: a task group would wrap it."""
+    try:
+        await starting
+    except exits.StartError as error:
+        return error
+    return None
+
+
+def _last_resort(until: float) -> None:
+    """Have a timer in C end this process, with its threads' stacks in the log, unless told a later time before."""
+    if until:
+        faulthandler.dump_traceback_later(max(0.001, until - clock.monotonic()), exit=True)
+    else:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _port(listener: socket.socket) -> int:
+    name = listener.getsockname()
+    return int(name[1]) if isinstance(name, tuple) else 0
 
 
 def _once_quiet(site: server.Server, call: Callable[[], None]) -> None:

@@ -8,19 +8,29 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from functions_framework import clock, errors
+from functions_framework import clock, errors, hangs
 
 _AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 _GROW_AFTER = 0.005
 _BUSY = 0.8
+_MOST_BUSY = 2 * _AT_ONCE
 _QUEUE_PER_THREAD = 16
 _KEEP_IDLE = 30.0
+_TURN, _LEAST_TURN = 0.005, 0.0001  # Python's own switch interval, and the least we set
+_NO_GATE = threading.Lock()  # of a call that has not been given up
+
+
+def _share_lock(threads: int) -> None:
+    """The loop waits for the interpreter lock behind every thread that computes: the more, the shorter their turns."""
+    share = min(1.0, _AT_ONCE / threads)
+    sys.setswitchinterval(max(_LEAST_TURN, _TURN * share**3))
 
 
 class Call:
@@ -33,8 +43,11 @@ class Call:
         "done",
         "error",
         "function",
+        "gate",
+        "ident",
         "late",
         "left_behind",
+        "over",
         "result",
         "started",
     )
@@ -42,14 +55,19 @@ class Call:
     def __init__(
         self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None]
     ) -> None:
-        self.function = function
-        self.argument = argument
-        self.done = done
-        self.context = contextvars.copy_context()
-        self.started = threading.Lock()  # held by whoever decides first: a thread to run it, or abandon
-        self.abandoned = False
+        self.function: Callable[[Any], Any] = function
+        self.argument: object = argument
+        self.done: Callable[[Call], None] = done
+        self.context: contextvars.Context = contextvars.copy_context()
+        self.started: threading.Lock = (
+            threading.Lock()
+        )  # held by whoever decides first: a thread to run it, or abandon
+        self.abandoned: bool = False
         self.late: Callable[[], None] | None = None  # called on the loop when it ends after it was abandoned
-        self.left_behind = False  # the thread saw that it was abandoned, and has ended
+        self.left_behind: bool = False  # the thread saw that it was abandoned, and has ended
+        self.ident: int = 0  # of the thread that runs it
+        self.gate: threading.Lock = _NO_GATE
+        self.over: bool = False  # given up, and its thread has come to its end
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -63,7 +81,12 @@ class Call:
 
 
 class Pool:
-    """At most `size` threads that work, and as many that hang; all methods but `_work` on the loop's thread."""
+    """At most `size` threads that work, and as many that hang; all methods but `_work` on the loop's thread.
+
+    Attributes:
+        stuck: calls that were given up and have not returned.
+        spare: how many more than `size` may hang, for a process that is about to be replaced.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, size: int) -> None:
         self._loop = loop
@@ -77,7 +100,10 @@ class Pool:
         self._peak = 0
         self._growth: asyncio.TimerHandle | None = None
         self._shrinking: asyncio.TimerHandle | None = None
-        self.stuck = 0
+        self._running: dict[int, Call] = {}  # by thread; whoever takes a call out decides how it ends
+        self._hangs = hangs.Hangs(loop, exhausted=lambda: self.stuck >= size)
+        self.stuck: int = 0
+        self.spare = 0
 
     @property
     def full(self) -> bool:
@@ -87,7 +113,11 @@ class Pool:
     @property
     def exhausted(self) -> bool:
         """True when as many threads hang as may work: nothing more is accepted until one returns."""
-        return self.stuck >= self._size
+        return self.stuck >= self._size + self.spare
+
+    def on_hopeless(self, told: Callable[[str], None]) -> None:
+        """Have this called once, with a sentence, when only the end of the process ends what hangs."""
+        self._hangs.hopeless = told
 
     def submit(self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None]) -> Call:
         """Run the function in a thread; `done` is called on the loop afterwards, unless abandoned."""
@@ -144,6 +174,9 @@ class Pool:
         self._workers -= 1
         if self._workers < self._outstanding:
             self._add_capacity()
+        call.gate = threading.Lock()
+        if self._running.pop(call.ident, None) is call:
+            self._hangs.end(call)
         return True
 
     def withdraw(self, call: Call) -> bool:
@@ -181,7 +214,9 @@ class Pool:
         completed, at, cpu = mark
         stalled = completed == self._completed
         idle = clock.cpu_seconds() - cpu < _BUSY * (clock.monotonic() - at)
-        for _ in range(waiting if stalled or idle else 0):
+        # What computes gains nothing from more threads, but what hangs may hold those that there are.
+        more = waiting if idle else int(stalled and self._workers < _MOST_BUSY)
+        for _ in range(more):
             self._spawn()
         if self._workers < min(self._outstanding, self._size):
             self._watch()
@@ -194,27 +229,54 @@ class Pool:
         for _ in range(self._workers - needed):
             self._queue.put(None)
         self._workers = min(self._workers, needed)
+        _share_lock(self._workers + self.stuck)
         self._peak = self._outstanding
         again = self._workers > _AT_ONCE
         self._shrinking = self._loop.call_later(_KEEP_IDLE, self._shrink) if again else None
 
     def _spawn(self) -> None:
         self._workers += 1
+        _share_lock(self._workers + self.stuck)
         threading.Thread(target=self._work, name=f"function-{self._workers}", daemon=True).start()
 
     def _work(self) -> None:
+        ident = threading.get_ident()
         while (call := self._queue.get()) is not None:
             if not call.started.acquire(blocking=False):
                 continue
-            call.run()
-            left_behind = call.left_behind = call.abandoned
-            self._finished.append(call)
-            if not self._waking:
-                self._waking = True
-                self._wake()
-            if left_behind:
+            call.ident = ident
+            self._running[ident] = call
+            try:
+                call.run()
+                given_up = self._running.pop(ident, None) is None
+            except hangs.HangError:
+                given_up = True  # it came when the function had just returned
+            if given_up:
+                self._leave(call)
                 return
+            self._report(call)
             del call  # an idle thread keeps no result alive
+
+    def _leave(self, call: Call) -> None:
+        """End a thread whose call was given up; what may still be raised in it changes nothing."""
+        while True:
+            try:
+                with call.gate:
+                    call.over = True
+                if not call.left_behind:
+                    call.left_behind = True
+                    self._finished.append(call)
+                self._report(None)
+                return
+            except hangs.HangError:
+                continue
+
+    def _report(self, call: Call | None) -> None:
+        if call is not None:
+            self._finished.append(call)
+        if not self._waking:
+            self._waking = True
+            self._wake()
 
     def _wake(self) -> None:
         try:

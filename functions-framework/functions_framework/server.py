@@ -7,34 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from typing import Protocol
 
-from functions_framework import clock, connection, dispatch, exits, meter, response
+from functions_framework import clock, connection, dispatch, listeners, meter, page, readiness, response
 from functions_framework.exchange import Exchange
-from functions_framework.program import Program
+from functions_framework.program import Program, Second
 from functions_framework.settings import InstanceSettings, Limits
+from functions_framework.site import Kept, Marks
 
 _BACKLOG = 2048
 _SWEEP = 10.0
 _SWEEP_LEAST = 0.05
 _PROBES = frozenset({b"/healthz", b"/readyz"})
 _OK = response.plain(200, "ok")
+_STOPPED = response.plain(503, "The instance stopped before the function could begin.")
+_SPARE = 3  # times as many calls may hang as there are threads, until a guard has replaced the process
+bind: Callable[[str, int], socket.socket] = listeners.bind
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket of this address; raises StartError AddressInUse."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise exits.StartError(
-            "AddressInUse",
-            f"{host}:{port} cannot be bound ({error.strerror}); choose another with --host and --port",
-        ) from error
-    listener.settimeout(0)
-    return listener
+class Keeper(Protocol):
+    """A guard, as the server sees it."""
+
+    @property
+    def marks(self) -> Marks:
+        """A byte for each descriptor: what its connection waits for."""
+
+    def pulse(self, until: float) -> None:
+        """Told until when this process counts as alive."""
 
 
 class Server:
@@ -42,17 +42,21 @@ class Server:
 
     def __init__(self, program: Program, settings: InstanceSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.limits = settings.limits
-        self.draining = False
-        self.meter = meter.Meter(clock.monotonic)
+        self.limits: Limits = settings.limits
+        self.draining: bool = False
+        self.meter: meter.Meter = meter.Meter(clock.monotonic)
         self._settings = settings
         self._endpoints = program.endpoints
         self._checks = program.checks
-        self.second = program.second
+        self.second: Second | None = program.second
+        self.marks: Marks = bytearray(1)
+        self._slots = False
+        self._hung = ""
+        self._held: list[Exchange] | None = None  # requests that came before the start hooks were done
         self._dispatcher = dispatch.Dispatcher(
             program, loop=loop, timeout=settings.timeout, threads=settings.threads, load=self.meter
         )
-        self._connections: set[connection.Connection] = set()
+        self._connections: set[Kept] = set()
         self._revision = f"x-ofn-revision: {settings.revision}\r\n" if settings.revision else ""
         self._common, self._common_second = b"", 0
         self._sweep_period = _period(settings.limits)
@@ -74,13 +78,17 @@ class Server:
         else:
             self._dispatcher.begin(exchange)
 
-    def joined(self, connection: connection.Connection) -> None:
+    def slot(self, transport: asyncio.Transport) -> int:
+        """The place in `marks` of a connection."""
+        return page.slot(transport.get_extra_info("socket").fileno()) if self._slots else 0
+
+    def joined(self, connection: Kept) -> None:
         """Watch over a new connection."""
         self._connections.add(connection)
         if self._sweeper is None:
             self._sweeper = self.loop.call_later(self._sweep_period, self._sweep)
 
-    def left(self, connection: connection.Connection) -> None:
+    def left(self, connection: Kept) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
         self._check_quiet()
@@ -95,11 +103,51 @@ class Server:
 
     # lifetime
 
+    def keep(self, keeper: Keeper) -> None:
+        """Let a guard see what connections wait for, and have it replace this process when calls hang for good."""
+        self.marks, self._slots = keeper.marks, True
+        self._dispatcher.watchdog.pulse = keeper.pulse
+        self._dispatcher.pool.spare = _SPARE * self._settings.threads
+
+    def watch(self, *, pulse: Callable[[float], None] | None, hopeless: Callable[[str], None]) -> None:
+        """Tell until when this process counts as alive, and when only its end ends what hangs."""
+        if pulse is not None:
+            self._dispatcher.watchdog.pulse = pulse
+
+        def not_ready(why: str) -> None:
+            self._hung = why
+            hopeless(why)
+
+        self._dispatcher.pool.on_hopeless(not_ready)
+
+    def hold(self) -> None:
+        """Keep requests for the function until `release`; health is answered."""
+        self._held = []
+        self.begin = self._hold  # type: ignore[method-assign]  # so that nothing is asked for each request later
+
+    def release(self) -> None:
+        """Begin what was held."""
+        held, self._held = self._held or [], None
+        vars(self).pop("begin", None)
+        for exchange in held:
+            self.begin(exchange)
+
+    def _hold(self, exchange: Exchange) -> None:
+        if exchange.request.full_target in _PROBES and exchange.request.method in {"GET", "HEAD"}:
+            exchange.send(self._health(exchange.request.full_target))
+        elif self._held is not None:
+            self._held.append(exchange)
+
     async def start(self, listener: socket.socket) -> None:
         """Accept on a bound socket."""
         self._listener = listener.dup()
         self._server = await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG)
         self._dispatcher.watchdog.install()
+
+    def refuse_held(self) -> None:
+        """The start failed or was cut short: nothing held will be begun."""
+        for exchange in self._held or ():
+            exchange.send(_STOPPED)
 
     async def drain(self, seconds: float) -> None:
         """Answer everything that was accepted, saying `connection: close`; cut what takes longer than this."""
@@ -123,6 +171,7 @@ class Server:
     async def close(self) -> None:
         """Cancel what runs, answer it, close every connection."""
         self.draining = True
+        self.refuse_held()
         await self._stop_accepting()
         await self._dispatcher.cancel()
         self._dispatcher.watchdog.remove()
@@ -161,9 +210,13 @@ class Server:
             return _OK
         if self.draining:
             return response.plain(503, "draining")
+        if self._held is not None:
+            return response.plain(503, "starting")
+        if self._hung:
+            return response.plain(503, self._hung)
         if self._dispatcher.pool.exhausted:
             return response.plain(503, f"{self._dispatcher.pool.stuck} calls of the function hang")
-        reason = next(filter(None, (check() for check in self._checks)), "")
+        reason = readiness.why_not() or next(filter(None, (check() for check in self._checks)), "")
         return response.plain(503, reason) if reason else _OK
 
     def _sweep(self) -> None:

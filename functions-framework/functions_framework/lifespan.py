@@ -1,0 +1,137 @@
+"""What runs before the first request and after the last: the decorators that note it, and the running itself.
+
+The loader takes what was noted while the user's file was imported; an instance runs it after the fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, TypeVar, cast
+
+from functions_framework import exits
+from functions_framework.program import Hook
+
+_log = logging.getLogger("functions_framework")
+_HERE = str(Path(__file__).parent)
+_Call = TypeVar("_Call", bound=Callable[[], Any])  # Any: a hook's result is not looked at
+_Generator = Callable[[], Iterator[Any] | AsyncIterator[Any]]  # Any: what it yields means nothing
+_STARTS: list[Hook] = []  # noted while a file is imported, because a decorator has no other place
+_STOPS: list[Hook] = []
+
+
+def on_startup(call: _Call) -> _Call:
+    """Run this before the first request, in the instance itself; a `def` runs in a thread.
+
+    The instance is ready when all of them have returned. One that raises ends it with exit code StartupFailed.
+    """
+    _STARTS.append(call)
+    return call
+
+
+def on_shutdown(call: _Call) -> _Call:
+    """Run this after the last answer, in the order noted; what it raises is logged."""
+    _STOPS.append(call)
+    return call
+
+
+def lifespan(generator: _Generator) -> _Generator:
+    """Run a generator that yields once: up to there before the first request, from there after the last."""
+    span = _Span(generator)
+    _STARTS.append(span.enter)
+    _STOPS.insert(0, span.leave)
+    return generator
+
+
+def take() -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
+    """What has been noted, to start and to stop; nothing is left noted."""
+    noted = tuple(_STARTS), tuple(_STOPS)
+    _STARTS.clear()
+    _STOPS.clear()
+    return noted
+
+
+async def start(hooks: Sequence[Hook]) -> None:
+    """Run what starts, in order; raises StartError StartupFailed, or what a hook of ours raises as one."""
+    for hook in hooks:
+        try:
+            await _run(hook)
+        except exits.StartError:
+            raise
+        except Exception as error:
+            raise exits.StartError(
+                "StartupFailed", f"{_where(hook, error)}: {type(error).__name__}: {error}"
+            ) from error
+
+
+async def stop(hooks: Sequence[Hook], *, seconds: float) -> None:
+    """Run what stops, in order, all within this time; errors are logged and the others still run."""
+    try:
+        async with asyncio.timeout(seconds):
+            for hook in hooks:
+                try:
+                    await _run(hook)
+                except Exception:  # noqa: BLE001  # the boundary of a user's hook
+                    _log.exception("The shutdown hook %s raised", _name(hook))
+    except TimeoutError:
+        _log.error("The shutdown hooks did not end within %g seconds", seconds)
+
+
+async def _run(hook: Hook) -> None:
+    """A `def` in a thread, so that health is answered meanwhile; a coroutine function on the loop."""
+    if inspect.iscoroutinefunction(hook):
+        await hook()
+        return
+    context = contextvars.copy_context()
+    result = await asyncio.get_running_loop().run_in_executor(None, context.run, hook)
+    if inspect.isawaitable(result):
+        await result
+
+
+class _Span:
+    """A generator as two hooks."""
+
+    def __init__(self, generator: _Generator) -> None:
+        self.__name__ = getattr(generator, "__name__", "lifespan")
+        self._generator = generator
+        self._entered: Any = None  # Any: a context manager of either kind
+
+    async def enter(self) -> None:
+        if inspect.isasyncgenfunction(self._generator):
+            self._entered = asynccontextmanager(self._generator)()
+            await self._entered.__aenter__()
+            return
+        made = contextmanager(cast("Callable[[], Iterator[Any]]", self._generator))()
+        await asyncio.to_thread(made.__enter__)
+        self._entered = made
+
+    async def leave(self) -> None:
+        entered, self._entered = self._entered, None
+        if entered is None:
+            return  # it was not entered, because something before it failed
+        if inspect.isasyncgenfunction(self._generator):
+            await entered.__aexit__(None, None, None)
+        else:
+            await asyncio.to_thread(entered.__exit__, None, None, None)
+
+
+def _where(hook: Callable[[], Awaitable[None] | None], error: Exception) -> str:
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(_HERE)]
+    own = [
+        frame
+        for frame in frames
+        if "/asyncio/" not in frame.filename and "/concurrent/" not in frame.filename
+    ]
+    place = f", {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
+    return f"the startup hook {_name(hook)}{place}"
+
+
+def _name(hook: Callable[[], Awaitable[None] | None]) -> str:
+    bound = getattr(hook, "__self__", None)
+    return str(getattr(bound, "__name__", "") or getattr(hook, "__name__", repr(hook)))

@@ -1,0 +1,1 @@
+"""Functions that never return, of every kind, and what their callers and their neighbours get."""
