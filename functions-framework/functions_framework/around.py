@@ -20,6 +20,7 @@ from functions_framework.outcomes import Outcome
 from functions_framework.request import Request
 from functions_framework.response import Reply, Stream
 
+_TRIGGERS: Mapping[str, str] = {"cloudevent": "cloudevent", "event": "cloudevent"}
 _log = logging.getLogger("functions_framework")
 
 
@@ -95,7 +96,7 @@ class _Around:
     def __init__(self, function: Function, plan: Plan) -> None:
         self._function = function
         self._plan = plan
-        self._trigger = {"event": "cloudevent", "typed": "http", "openfunction": "http"}.get(function.signature, function.signature)
+        self._trigger = function.trigger or _TRIGGERS.get(function.signature, "http")
         self._render = function.render or response.answer
         self._hooked = bool(plan.pre or plan.post or plan.plugins)
         self._loop: asyncio.AbstractEventLoop  # known with the first call

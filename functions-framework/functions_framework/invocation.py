@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ class Invocation:
 
     Attributes:
         function: the function's name.
+        trigger: what called it: http, cloudevent, topic or binding.
         request: the HTTP request that carried the call.
         argument: what the function is called with, once it has been read.
         state: free for hooks and plugins; empty at the start of each call.
@@ -56,7 +57,6 @@ class Invocation:
     __slots__ = (
         "_id",
         "_trace",
-        "_trigger",
         "argument",
         "ended",
         "error",
@@ -68,15 +68,16 @@ class Invocation:
         "sender",
         "started",
         "state",
+        "trigger",
         "wraps",
     )
 
     def __init__(self, function: str, *, trigger: str, request: Request, started: float) -> None:
-        self.function = function
-        self._trigger = trigger
-        self.request = request
-        self.started = started  # monotonic seconds
-        self.ended = False
+        self.function: str = function
+        self.trigger: str = trigger
+        self.request: Request = request
+        self.started: float = started  # monotonic seconds
+        self.ended: bool = False
         self.argument: Any = request
         self.state: dict[Any, Any] = {}  # Any: hooks keep what they like
         self.plugins: dict[str, Any] = {}  # Any: the user's classes
@@ -84,7 +85,7 @@ class Invocation:
         self.result: Any = None
         self.error: BaseException | None = None
         self.sender: Sender | None = None
-        self.wraps = False
+        self.wraps: bool = False
         self._id = ""
         self._trace: Trace | None = None
 
@@ -98,16 +99,6 @@ class Invocation:
             given = self.request.headers.get("x-request-id", "")
             self._id = given if _SAFE_ID.fullmatch(given) else os.urandom(16).hex()
         return self._id
-
-    @property
-    def trigger(self) -> str:
-        """What called it: http, cloudevent, topic or binding."""
-        context = self.context
-        if context is None:
-            return self._trigger
-        if context.get_topic_event() is not None:
-            return "topic"
-        return "binding" if context.get_binding_request() is not None else self._trigger
 
     @property
     def event(self) -> CloudEvent | None:
@@ -164,8 +155,8 @@ class Invocation:
 
 Sender = Callable[[Invocation, str, str], AbstractContextManager[Mapping[str, str]]]
 _current: ContextVar[Invocation | None] = ContextVar("functions_framework_invocation", default=None)
-enter = _current.set
-leave = _current.reset
+enter: Callable[[Invocation | None], Token[Invocation | None]] = _current.set
+leave: Callable[[Token[Invocation | None]], None] = _current.reset
 
 
 def current() -> Invocation | None:

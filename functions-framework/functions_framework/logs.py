@@ -60,11 +60,11 @@ class _Stream(logging.StreamHandler[Any]):
     """Writes to what sys.stdout or sys.stderr is at that moment, as print does."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._standard = name
         super().__init__(getattr(sys, name))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = getattr(sys, self._name)
+        self.stream = getattr(sys, self._standard)
         super().emit(record)
 
 

@@ -33,11 +33,11 @@ class Series:
     __slots__ = ("begun", "buckets", "counts", "name", "seconds")
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.begun = 0
+        self.name: str = name
+        self.begun: int = 0
         self.counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
-        self.buckets = [0] * (len(BUCKETS) + 1)
-        self.seconds = 0.0
+        self.buckets: list[int] = [0] * (len(BUCKETS) + 1)
+        self.seconds: float = 0.0
 
     def end(self, outcome: Outcome, seconds: float) -> None:
         """A call has ended."""
@@ -60,11 +60,11 @@ class Metrics:
         self._series: dict[str, Series] = {}
         self._failed: dict[tuple[str, Stage], int] = {}
         self._lock = threading.Lock()  # a stream ends in a thread, a hook fails in one
-        self._cold: float | None = None
+        self._ready: float | None = None
 
     async def ready(self) -> None:  # a coroutine, so that it starts no thread of its own in every instance
-        """The process is ready for its first request."""
-        self._cold = clock.process_age()
+        """The process is ready for its first request; what that means is worked out when somebody asks."""
+        self._ready = clock.monotonic()
 
     def series(self, name: str) -> Series:
         """The numbers of a function, made when first asked for."""
@@ -124,9 +124,10 @@ class Metrics:
         yield from _head("hook_errors_total", "counter", "Hooks that failed.")
         for (hook, stage), count in list(self._failed.items()):
             yield _sample("hook_errors_total", count, hook=hook, stage=stage)
-        if self._cold is not None:
+        age = clock.process_age()
+        if age is not None and self._ready is not None:
             yield from _head("cold_start_seconds", "gauge", "From the start of the process to ready.")
-            yield _sample("cold_start_seconds", self._cold)
+            yield _sample("cold_start_seconds", age - (clock.monotonic() - self._ready))
 
 
 async def _awaited(started: float, result: Any) -> tuple[float, Any]:

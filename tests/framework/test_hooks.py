@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions_framework import exits, hooks
+from functions_framework import exits, hooks, metrics
 from functions_framework.hooks import Hook
 from tests.framework.conftest import Site
 from tests.framework.loaded import module, served
@@ -255,7 +255,7 @@ def test_a_file_without_hooks_is_served_as_it_is(tmp_path: Path) -> None:
     with module(tmp_path, "def function(request): return 'x'", OFN_METRICS="off") as program:
         function = program.functions[0]
     assert function.call is function.written
-    assert not {b"/metrics", b"/-/metrics"} & program.endpoints.keys()
+    assert not set(metrics.PATHS) & program.endpoints.keys()
 
 
 def test_context_hooks_are_outermost_and_override_leaves_them_out(tmp_path: Path) -> None:

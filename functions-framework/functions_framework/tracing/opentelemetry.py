@@ -22,12 +22,12 @@ try:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-except ImportError as missing:
+except ImportError as _missing:
     raise exits.StartError(
         "OptionalMissing",
         "tracing with OpenTelemetry needs the extra tracing; add openfunction-functions-framework[tracing] to "
-        f"requirements.txt ({missing})",
-    ) from missing
+        f"requirements.txt ({_missing})",
+    ) from _missing
 
 if TYPE_CHECKING:
     from functions_framework.context.document import Exporter, Tracing
@@ -64,10 +64,19 @@ def _options(exporter: Exporter) -> dict[str, Any]:
     if exporter.headers:
         found["headers"] = dict(_pair(part) for part in exporter.headers.split(",") if part.strip())
     if exporter.compression:
-        found["compression"] = Compression(exporter.compression.lower())
+        found["compression"] = _compression(exporter.compression)
     if exporter.timeout:
         found["timeout"] = seconds(exporter.timeout)
     return found
+
+
+def _compression(text: str) -> Compression:
+    try:
+        return Compression(text.lower())
+    except ValueError as error:
+        raise exits.StartError(
+            "InvalidContext", f"the tracing exporter has the compression {text!r}; use gzip, deflate or none"
+        ) from error
 
 
 def endpoint(text: str) -> str:
