@@ -24,6 +24,11 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(value, default=_plain, option=_LENIENT)
 
 
+def indented(value: object) -> str:
+    """JSON for a person: two spaces a level."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
 def _plain(value: Any) -> object:  # Any: probed for a method that gives what JSON holds
     if isinstance(value, set | frozenset):
         return sorted(value)

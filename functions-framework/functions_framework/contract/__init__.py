@@ -11,9 +11,9 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any, Final, Literal
 
-from functions_framework import jsons, response
+from functions_framework import exits, jsons, response
 from functions_framework.function import Function
-from functions_framework.program import Endpoint
+from functions_framework.program import Endpoint, Program
 from functions_framework.request import Request
 from functions_framework.response import Answer
 
@@ -39,7 +39,22 @@ def document(kind: Kind, functions: Sequence[Function], environ: Mapping[str, st
 
 def endpoints(functions: Sequence[Function], environ: Mapping[str, str]) -> dict[bytes, Endpoint]:
     """The answers at the well-known places."""
-    return {f"{PLACE}{kind}.json".encode(): _endpoint(kind, functions, environ) for kind in KINDS}
+    return {_place(kind): _endpoint(kind, functions, environ) for kind in KINDS}
+
+
+def text(program: Program, kind: Kind) -> str:
+    """The document of a loaded program as indented JSON; raises StartError InvalidFunction when it cannot be made."""
+    status, _, body = program.endpoints[_place(kind)](Request("GET", _place(kind), (), b""))
+    if status != 200:
+        raise exits.StartError(
+            "InvalidFunction",
+            f"the annotations cannot be described as {kind}; the traceback above names the one",
+        )
+    return jsons.indented(jsons.loads(body))
+
+
+def _place(kind: Kind) -> bytes:
+    return f"{PLACE}{kind}.json".encode()
 
 
 def _endpoint(kind: Kind, functions: Sequence[Function], environ: Mapping[str, str]) -> Endpoint:
