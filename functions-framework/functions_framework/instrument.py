@@ -147,6 +147,8 @@ def _fields(environ: Mapping[str, str]) -> bool:
 
 
 def _surrounded(function: Function, source: Source, means: _Means) -> Function:
+    if function.written is None:
+        return function  # the framework's own, such as an answer to the sidecar
     plan = _plan(function, source, means)
     if plan is not None:
         from functions_framework import around  # noqa: PLC0415  # loaded where something is put around

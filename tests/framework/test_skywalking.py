@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from functions_framework import exits
+from functions_framework import exits, testing
 from functions_framework.tracing import segments, skywalking
 from functions_framework.tracing.reporter import Reporter
 from tests.framework.collector import Collector, collecting
@@ -200,3 +200,79 @@ def test_an_address_that_is_none_is_refused(given: str) -> None:
 def test_a_header_that_is_none_is_no_place(header: str) -> None:
     assert segments.parse(header) is None
     assert segments.parse(PLACE.header) == PLACE
+
+
+SENDER = """
+import functions_framework as ff
+
+@ff.openfunction
+def publish(context):
+    context.send("target", context.data)
+    return context.return_on_success()
+"""
+RECEIVER = """
+import functions_framework as ff
+
+@ff.openfunction
+def subscribe(context):
+    assert context.data == b"pear", context.data
+    return context.return_on_success()
+"""
+
+
+def asynchronous(name: str, oap: Collector, **more: object) -> dict[str, object]:
+    """A FUNC_CONTEXT of an async function that is traced."""
+    tracing = {
+        "enabled": True,
+        "provider": {"name": "skywalking", "oapServer": oap.address},
+        "tags": {"tag1": "value1"},
+    }
+    return {
+        "name": name,
+        "version": "v1",
+        "runtime": "Async",
+        "port": "8080",
+        "pluginsTracing": tracing,
+        **more,
+    }
+
+
+@pytest.mark.parametrize("kind", ["pubsub.kafka", "bindings.kafka"])
+def test_a_trace_goes_through_a_queue_inside_the_message(tmp_path: Path, oap: Collector, kind: str) -> None:
+    queue = {"uri": "orders", "componentName": "queue", "componentType": kind}
+    cron = {"uri": "cron", "componentName": "cron", "componentType": "bindings.cron"}
+    (tmp_path / "publish.py").write_text(SENDER)
+    (tmp_path / "subscribe.py").write_text(RECEIVER)
+    sends = asynchronous(
+        "publish", oap, inputs={"cron": cron}, outputs={"target": {**queue, "operation": "create"}}
+    )
+    environ = {"POD_NAMESPACE": "shop", "POD_NAME": "publish-1"}
+    with testing.load(tmp_path / "publish.py", context=sends, environ=environ) as sender:
+        assert sender.binding("cron", "pear").ok
+        (sent,) = sender.dapr.sent
+    (published,) = oap.segments(1)
+    takes = asynchronous("subscribe", oap, inputs={"queue": queue})
+    with testing.load(tmp_path / "subscribe.py", context=takes, environ=environ) as receiver:
+        taken = (
+            receiver.topic("queue", sent.data)
+            if kind.startswith("pubsub")
+            else receiver.binding("queue", sent.data)
+        )
+        assert taken.status in {200, "SUCCESS"}, taken
+    (subscribed,) = oap.segments(1)
+    assert (sent.data["source"], sent.data["type"]) == (
+        "shop/publish",
+        "io.openfunction.function.shop.publish",
+    )
+    exit_span, entry = published["spans"]
+    assert (exit_span["spanType"], exit_span["peer"], exit_span["spanLayer"]) == ("Exit", "queue", "FAAS")
+    tags = {tag["key"]: tag["value"] for tag in entry["tags"]}
+    assert tags.items() >= {"runtime": "Async", "component.type": "bindings", "tag1": "value1"}.items()
+    (entry,) = subscribed["spans"]
+    (ref,) = entry["refs"]
+    assert subscribed["traceId"] == published["traceId"]
+    assert (ref["parentTraceSegmentId"], ref["parentSpanId"], ref["networkAddressUsedAtPeer"]) == (
+        published["traceSegmentId"], 1, "queue",
+    )  # fmt: skip
+    tags = {tag["key"]: tag["value"] for tag in entry["tags"]}
+    assert tags["component.type"] == kind.partition(".")[0]

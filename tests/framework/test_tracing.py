@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from functions_framework import exits, invocation
+from functions_framework import exits, invocation, testing
 from functions_framework.context import document
+from functions_framework.dapr.port import Ask, T
 from functions_framework.request import Request
 from functions_framework.tracing import opentelemetry, tracer
 from tests.framework.collector import Collector, collecting
@@ -239,3 +240,44 @@ def test_the_environment_switches_it_off(tmp_path: Path, off: dict[str, str]) ->
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", **off}
     with module(tmp_path, EVENT, **env) as program:
         assert program.stops == ()
+
+
+SENDING = """
+import functions_framework as ff
+
+@ff.openfunction
+def publish(context):
+    context.send("target", {"fruit": "pear"})
+    return context.return_on_success()
+"""
+
+
+class Sidecar(testing.Dapr):
+    """A fake that keeps what it was asked, headers and all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Ask[Any]] = []
+
+    def call(self, ask: Ask[T]) -> T:
+        self.asked.append(ask)
+        return super().call(ask)
+
+
+def test_what_is_sent_through_dapr_carries_the_trace(tmp_path: Path, otlp: Collector) -> None:
+    (tmp_path / "publish.py").write_text(SENDING)
+    tracing = {"enabled": True, "provider": {"name": "opentelemetry", "exporter": {"endpoint": otlp.address}}}
+    orders = {"uri": "orders", "componentName": "queue", "componentType": "pubsub.kafka"}
+    told = {
+        "name": "publish", "version": "v1", "runtime": "Async", "pluginsTracing": tracing,
+        "inputs": {"in": {**orders, "uri": "in"}}, "outputs": {"target": orders},
+    }  # fmt: skip
+    sidecar = Sidecar()
+    with testing.load(tmp_path / "publish.py", context=told, dapr=sidecar) as client:
+        assert client.topic("in", {"any": 1}, traceparent=PARENT).verdict == "SUCCESS"
+        (sent,) = client.dapr.sent
+    spans = {span.name: span for span in otlp.spans(2)}
+    call, out = spans["publish"], spans["orders"]
+    assert (call.trace_id, call.parent, call.data.kind, out.parent) == (TRACE, SPAN, 5, call.span_id)
+    assert sent.data == {"fruit": "pear"}
+    assert [ask.headers["traceparent"] for ask in sidecar.asked] == [f"00-{TRACE}-{out.span_id}-01"]
