@@ -12,7 +12,7 @@ from functions_framework.errors import BadRequest, HttpError, InvalidInput
 from functions_framework.registry import cloud_event, http, typed
 
 if TYPE_CHECKING:
-    from functions_framework.apps import create_app
+    from functions_framework.apps import LazyWSGIApp, app, create_app
     from functions_framework.cloudevent import CloudEvent
     from functions_framework.context.out import FunctionOut
     from functions_framework.context.user_context import UserContext
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from functions_framework.hooks import after, before
     from functions_framework.invocation import Invocation
     from functions_framework.invocation import current as current_invocation
+    from functions_framework.lifecycle import lifespan, on_shutdown, on_startup
     from functions_framework.plugins import Plugin
+    from functions_framework.readiness import set_ready
     from functions_framework.registry import openfunction
     from functions_framework.request import Request
     from functions_framework.response import Response
@@ -42,6 +44,7 @@ __all__ = [
     "InvalidInput",
     "Invocation",
     "Json",
+    "LazyWSGIApp",
     "Plugin",
     "Query",
     "Request",
@@ -49,23 +52,33 @@ __all__ = [
     "Retry",
     "UserContext",
     "after",
+    "app",
     "before",
     "cloud_event",
     "create_app",
     "current_invocation",
     "errorhandler",
     "http",
+    "lifespan",
+    "on_shutdown",
+    "on_startup",
     "openfunction",
+    "set_ready",
     "typed",
 ]
 
 _LAZY = {
+    "LazyWSGIApp": "apps",
     "app": "apps",
     "create_app": "apps",
     "errorhandler": "errorhandlers",
     "after": "hooks",
     "before": "hooks",
     "Invocation": "invocation",
+    "lifespan": "lifecycle",
+    "on_shutdown": "lifecycle",
+    "on_startup": "lifecycle",
+    "set_ready": "readiness",
     "Plugin": "plugins",
     "CloudEvent": "cloudevent",
     "Context": "context.user_context",

@@ -11,7 +11,11 @@ from functions_framework import exits, registry
 from functions_framework.registry import Note
 
 if TYPE_CHECKING:
-    from functions_framework.apps import AsgiApp
+    from functions_framework.apps import AsgiApp, LazyASGIApp
+
+    app: LazyASGIApp
+
+__all__ = ["LazyASGIApp", "app", "cloud_event", "create_asgi_app", "http"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])  # Any: a user's function returns what it likes
 
@@ -38,6 +42,14 @@ def create_asgi_app(
     from functions_framework import apps  # noqa: PLC0415  # what serves a function never needs it
 
     return apps.create_asgi_app(target, source, signature_type)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in {"LazyASGIApp", "app"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from functions_framework import apps  # noqa: PLC0415  # as above
+
+    return apps.LazyASGIApp if name == "LazyASGIApp" else apps.LazyASGIApp()
 
 
 def _require_starlette() -> None:

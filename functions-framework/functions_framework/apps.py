@@ -156,24 +156,56 @@ class AsgiApp:
             await send({"type": f"{kind}.complete"})
 
 
-class LazyApp:
-    """The application of the environment's function, made when the first request comes: `functions_framework:app`."""
+class LazyWSGIApp:
+    """The application of `create_app`, made when the first request comes; `functions_framework:app` is one.
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self._app: Any = None
+    Attributes:
+        app: the application; None before the first request.
+    """
 
-    def __call__(self, *arguments: Any) -> Any:
-        """Pass the call on."""
-        if self._app is None:
-            self._app = self._make()
-        return self._app(*arguments)
+    def __init__(
+        self,
+        target: str | None = None,
+        source: str | os.PathLike[str] | None = None,
+        signature_type: str | None = None,
+    ) -> None:
+        self._arguments = (target, source, signature_type)
+        self.app: Any = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Pass a request on."""
+        if self.app is None:
+            self.app = create_app(*self._arguments)
+        answered: Iterable[bytes] = self.app(environ, start_response)
+        return answered
 
 
-def __getattr__(name: str) -> Any:
-    if name == "app":
-        return LazyApp(create_app)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+class LazyASGIApp:
+    """The application of `create_asgi_app`, made when the first request comes; `functions_framework.aio:app` is one.
+
+    Attributes:
+        app: the application; None before the first request.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        source: str | os.PathLike[str] | None = None,
+        signature_type: str | None = None,
+    ) -> None:
+        self._arguments = (target, source, signature_type)
+        self.app: AsgiApp | None = None
+
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[Any], Any]
+    ) -> None:
+        """Pass a request on."""
+        if self.app is None:
+            self.app = create_asgi_app(*self._arguments)
+        await self.app(scope, receive, send)
+
+
+app = LazyWSGIApp()
 
 
 def request_of(environ: dict[str, Any]) -> Request:
@@ -223,7 +255,8 @@ def _program(target: str | None, source: object, signature_type: str | None) -> 
     chosen = settings.function_settings(environ)
     if chosen.named:  # Google's users read these in their functions
         os.environ["FUNCTION_TARGET"] = chosen.target
-    os.environ["FUNCTION_SIGNATURE_TYPE"] = chosen.signature
+    if signature_type is None:  # one that is given must not reach the next application of this process
+        os.environ.setdefault("FUNCTION_SIGNATURE_TYPE", chosen.signature)
     return loader.load(chosen)
 
 
@@ -249,7 +282,7 @@ def _flask(program: Program) -> Flask:
         if isinstance(only.written, flask.Flask):
             return only.written
         if frameworks.uses_flask(only.written):
-            return flask_style.application_of(only.written)
+            return flask_style.with_files_missing(flask_style.application_of(only.written))
     inner = WsgiApp(program)
     first = program.functions[0]
     application = flask_style.new_application(first.name, flask_style.home_of(first.written or create_app))

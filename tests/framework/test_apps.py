@@ -72,6 +72,7 @@ def function(r):
     client = application.test_client()
     assert isinstance(application, flask.Flask)
     assert (client.get("/x").text, client.get("/no").status_code) == ("/x", 404)
+    assert client.get("/favicon.ico").status_code == 404
 
 
 def test_the_module_is_imported_in_its_applications_context(source: Make) -> None:
@@ -95,6 +96,12 @@ def function(request):
     client = functions_framework.create_app("function", file).test_client()
     assert client.get("/").text == f"{file.parent}yes"
     assert (client.get("/key").status_code, client.get("/key").text) == (409, "no key")
+
+
+def test_what_lies_beside_the_file_is_imported_relatively(source: Make) -> None:
+    file = source("from .beside import word\n\ndef function(request):\n    return word\n")
+    (file.parent / "beside.py").write_text("word = 'beside'\n")
+    assert functions_framework.create_app("function", file).test_client().get("/").text == "beside"
 
 
 def test_templates_lie_beside_the_file(source: Make) -> None:

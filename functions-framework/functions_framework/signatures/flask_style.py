@@ -87,6 +87,14 @@ def add_view(application: flask.Flask, view: Callable[[], Any]) -> None:
     application.view_functions[_VIEW] = lambda path: view()  # noqa: ARG005  # the rule's variable
 
 
+def with_files_missing(application: flask.Flask) -> flask.Flask:
+    """The application without the files that browsers ask for; a server of ours answers them itself."""
+    for path in ("/favicon.ico", "/robots.txt"):
+        application.url_map.add(Rule(path, endpoint=path))
+        application.view_functions[path] = lambda: flask.abort(404)
+    return application
+
+
 def reply_of(answered: flask.Response) -> Reply:
     """The answer of a Flask response; one that streams is closed at its end."""
     headers = answered.headers.to_wsgi_list()

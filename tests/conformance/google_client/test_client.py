@@ -13,6 +13,8 @@ from tests.conformance import google_client
 from tests.conformance.conftest import FUNCTIONS
 from tests.framework.conftest import environment
 
+pytestmark = pytest.mark.slow  # the client waits two seconds for each start
+
 # name: the client's flags, and those of the framework
 RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "http": (("-type=http",), ("--target", "write_http", "--signature-type", "http")),
