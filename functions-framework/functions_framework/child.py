@@ -25,11 +25,11 @@ def become(program: Program, spec: control.ForkSpec, pools: object | None) -> No
     """Serve the function as this spec says; call it in a fresh fork that holds nothing of its parent's."""
     code = exits.EXIT_CODES["InstanceFailed"]
     try:
-        _detach(spec)
+        detach(spec.log)
         environ = environment(spec)
         apply_environment(environ)
         _apply_limits(spec.limits)
-        _reseed()
+        reseed()
         gc.enable()
         instance.serve(program, settings.instance_settings(environ), when_quiet=lambda: _settle(pools, spec))
         code = 0
@@ -41,7 +41,8 @@ def become(program: Program, spec: control.ForkSpec, pools: object | None) -> No
     instance.end(code)
 
 
-def _detach(spec: control.ForkSpec) -> None:
+def detach(log_file: str) -> None:
+    """Leave the parent's session, signal handlers, input and, when a file is named, its output."""
     os.setsid()
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         # Not signal.signal: it makes enum members of old and new handler, for 30 private pages.
@@ -49,8 +50,8 @@ def _detach(spec: control.ForkSpec) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    if spec.log:
-        log = os.open(spec.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    if log_file:
+        log = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
@@ -92,7 +93,7 @@ def _apply_limits(limits: Mapping[str, int]) -> None:
         resource.setrlimit(number, (allowed, allowed))
 
 
-def _reseed() -> None:
+def reseed() -> None:
     """Give numpy's global generator a state of its own; the random module does so itself at a fork."""
     numpy_random: Any = sys.modules.get("numpy.random")  # Any: numpy is the user's, not ours
     if numpy_random is not None:

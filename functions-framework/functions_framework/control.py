@@ -104,6 +104,44 @@ class ForkSpec:
             raise FrameError(f"a fork spec holds a value of the wrong type: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class RevisionSpec:
+    """What a fork of a dependency template becomes: a revision's template, its socket, files and environment."""
+
+    socket: str
+    exits: str
+    log: str
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The spec as it stands in a revise message."""
+        return {
+            "socket": self.socket, "exits": self.exits, "log": self.log, "cwd": self.cwd, "env": dict(self.env),
+        }  # fmt: skip
+
+    @classmethod
+    def from_wire(cls, spec: Mapping[str, Any]) -> RevisionSpec:
+        """Read a spec; raises FrameError with the field that is missing or of the wrong type."""
+        try:
+            return cls(
+                socket=str(spec["socket"]),
+                exits=str(spec["exits"]),
+                log=str(spec["log"]),
+                cwd=str(spec["cwd"]),
+                env={str(name): str(value) for name, value in dict(spec.get("env") or {}).items()},
+            )
+        except KeyError as error:
+            raise FrameError(f"a revision spec lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise FrameError(f"a revision spec holds a value of the wrong type: {error}") from error
+
+
+def revise(request_id: str, spec: RevisionSpec) -> dict[str, Any]:
+    """Node to dependency template: become the template of a revision."""
+    return {"type": "revise", "version": VERSION, "id": request_id, "spec": spec.to_wire()}
+
+
 def fork(request_id: str, spec: ForkSpec) -> dict[str, Any]:
     """Node to template: become an instance."""
     return {"type": "fork", "id": request_id, "spec": spec.to_wire()}

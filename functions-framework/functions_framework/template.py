@@ -1,4 +1,7 @@
-"""A revision template: a process with the function's module imported that forks instances on request.
+"""A template: a process that has imports done and forks on request.
+
+A revision template has the function's module imported and its forks are instances; a dependency template has only
+packages imported and its forks are revision templates.
 
 One thread, no event loop, no state of its own but its connections; it outlives the node that started it.
 """
@@ -13,16 +16,18 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from functions_framework import (
     child,
     cli,
     control,
+    dependencies,
     exits,
     footprint,
     instance,
@@ -41,9 +46,9 @@ _BACKLOG = 64
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """What a template holds ready: the function, the BLAS pools, and whether all that may be forked."""
+    """What a template holds ready, and whether that may be forked; `program` is None in a dependency template."""
 
-    program: Program
+    program: Program | None
     pools: object | None
     threads: tuple[str, ...]
     unsafe: str
@@ -58,12 +63,26 @@ class Warm:
 
 def warm_up(function_settings: settings.FunctionSettings) -> Warm:
     """Import what an instance needs and the user's module; raises StartError."""
+    return _warmed(lambda: loader.load(function_settings))
+
+
+def warm_dependencies(source: Path, layer: Path) -> Warm:
+    """Import what the function's file imports from its dependency layer, and nothing of the file itself."""
+    return _warmed(lambda: _import_all(dependencies.learn(dependencies.source_of(source), layer)))
+
+
+def _import_all(names: Sequence[str]) -> None:
+    for failed in dependencies.import_all(names):
+        print(f"functions_framework: left to the function: {failed}", file=sys.stderr)  # noqa: T201  # a template's log is its stderr
+
+
+def _warmed(load: Callable[[], Program | None]) -> Warm:
     for name in _POOL_VARIABLES:
         os.environ[name] = "1"
     if util.find_spec("uvloop") is not None:
         import_module("uvloop")
     before = footprint.take()
-    program = loader.load(function_settings)
+    program = load()
     pools = _pools()
     after = footprint.take()
     gc.disable()  # until the fork, so that no collection touches pages the forks share
@@ -151,18 +170,35 @@ class Template:
     def _handle(self, sender: peer.Peer, message: dict[str, Any]) -> None:
         match message:
             case {"type": "fork", "id": str() as request_id, "spec": dict() as spec}:
-                self._fork(sender, request_id, spec)
+                self._fork(sender, request_id, lambda: self._instance(spec))
+            case {"type": "revise", "id": str() as request_id, "spec": dict() as spec}:
+                self._fork(sender, request_id, lambda: self._revision(message.get("version"), spec))
             case {"type": "quit"}:
                 self._quit = True
             case _:
                 raise control.FrameError(f"a template does not know the message {message.get('type')!r}")
 
-    def _fork(self, sender: peer.Peer, request_id: str, wire: dict[str, Any]) -> None:
+    def _instance(self, wire: dict[str, Any]) -> Callable[[], NoReturn]:
+        program, pools = self._warm.program, self._warm.pools
+        if program is None:
+            raise control.FrameError("a dependency template holds no function; ask it to revise")
+        spec = control.ForkSpec.from_wire(wire)
+        return lambda: child.become(program, spec, pools)
+
+    def _revision(self, version: object, wire: dict[str, Any]) -> Callable[[], NoReturn]:
+        if self._warm.program is not None:
+            raise control.FrameError("a revision template holds a function already; ask it to fork")
+        if version != control.VERSION:
+            raise control.FrameError(f"the version {version!r} is not {control.VERSION}")
+        spec = control.RevisionSpec.from_wire(wire)
+        return lambda: _become(spec)
+
+    def _fork(self, sender: peer.Peer, request_id: str, make: Callable[[], Callable[[], NoReturn]]) -> None:
         if self._warm.unsafe:
             sender.send(control.refused(request_id, reason="NotForkSafe", message=self._warm.unsafe))
             return
         try:
-            spec = control.ForkSpec.from_wire(wire)
+            become = make()
             sys.stdout.flush()
             sys.stderr.flush()
             pid = os.fork()
@@ -174,7 +210,7 @@ class Template:
             return
         if pid == 0:
             self._let_go()
-            child.become(self._warm.program, spec, self._warm.pools)
+            become()
         sender.send(control.forked(request_id, pid))
 
     def _let_go(self) -> None:
@@ -263,22 +299,49 @@ def _noticed(*_: object) -> None:
     """A handler must exist for the signal to reach the wakeup descriptor."""
 
 
-def main(
-    arguments: Sequence[str] | None = None, *, load: Callable[[settings.FunctionSettings], Warm] = warm_up
-) -> None:
+def _become(spec: control.RevisionSpec) -> NoReturn:
+    """In a fork of a dependency template: be a revision's template."""
+    code = exits.EXIT_CODES["TemplateFailed"]
+    try:
+        child.detach(spec.log)
+        os.chdir(spec.cwd)
+        dependencies.use_path(os.environ.get("PYTHONPATH", ""), spec.env.get("PYTHONPATH", ""))
+        child.apply_environment(spec.env)
+        child.reseed()
+        gc.enable()
+        _serve(lambda: warm_up(settings.function_settings(os.environ)), Path(spec.socket), Path(spec.exits))
+        code = 0
+    except exits.StartError as error:
+        cli.tell(error)
+        code = error.code
+    except BaseException:  # noqa: BLE001  # the root of a process: its log gets the reason
+        traceback.print_exc()
+    instance.end(code)
+
+
+def _serve(load: Callable[[], Warm], path: Path, exits_file: Path) -> None:
+    warm = load()
+    Template(warm, listener=listen(path), path=path, exits_file=exits_file).run()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Warm up, listen and fork until told to quit; ends the process."""
     parser = argparse.ArgumentParser(prog="functions_framework.template", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket to listen at")
     parser.add_argument(
         "--exits", type=Path, required=True, help="file that gets a line for each ended instance"
     )
+    parser.add_argument(
+        "--dependencies", type=Path, help="a folder of packages: import what the function's file needs of it"
+    )
     options = parser.parse_args(arguments)
     try:
         cli.line_buffered()
         _rehearse(options.socket.parent)
-        warm = load(settings.function_settings(os.environ))
-        listener = listen(options.socket)
-        Template(warm, listener=listener, path=options.socket, exits_file=options.exits).run()
+        chosen = settings.function_settings(os.environ)
+        layer: Path | None = options.dependencies
+        load = (lambda: warm_up(chosen)) if layer is None else lambda: warm_dependencies(chosen.source, layer)
+        _serve(load, options.socket, options.exits)
     except exits.StartError as error:
         cli.tell(error)
         instance.end(error.code)
