@@ -17,6 +17,8 @@ from tests.docs import pages
 from tests.e2e import platform
 
 PRELUDE = f"""set -e
+functions-framework() {{ "{sys.executable}" -m functions_framework "$@"; }}
+python() {{ "{sys.executable}" "$@"; }}
 make() {{
   grep -Eq "^([a-z0-9]+ )*$1( [a-z0-9]+)*:" "{pages.ROOT}/Makefile" || {{ echo "make: no target $1"; return 2; }}
 }}

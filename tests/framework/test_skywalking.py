@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from functions_framework import exits, testing
 from functions_framework.tracing import segments, skywalking
 from functions_framework.tracing.reporter import Reporter
 from tests.framework.collector import Collector, collecting
+from tests.framework.conftest import Program
+from tests.framework.http import Client
 from tests.framework.loaded import module, served
 
 HELLO = """
@@ -276,3 +279,15 @@ def test_a_trace_goes_through_a_queue_inside_the_message(tmp_path: Path, oap: Co
     )  # fmt: skip
     tags = {tag["key"]: tag["value"] for tag in entry["tags"]}
     assert tags["component.type"] == kind.partition(".")[0]
+
+
+async def test_a_process_that_is_told_to_end_reports_what_is_left(program: Any, oap: Collector) -> None:
+    started: Program = program(
+        HELLO.replace("{kind}", "async def"), "hello", FUNC_CONTEXT=context(oap.address)
+    )
+    client = await Client.open(started.port)
+    assert (await client.ask("/")).status == 200
+    client.close()
+    assert started.stop() == 0
+    (segment,) = oap.segments(1)
+    assert segment["service"] == "hello"

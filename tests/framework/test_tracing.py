@@ -15,6 +15,8 @@ from functions_framework.dapr.port import Ask, T
 from functions_framework.request import Request
 from functions_framework.tracing import opentelemetry, tracer
 from tests.framework.collector import Collector, collecting
+from tests.framework.conftest import Program
+from tests.framework.http import Client
 from tests.framework.loaded import module, served
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -257,10 +259,10 @@ class Sidecar(testing.Dapr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[Ask[Any]] = []
+        self.questions: list[Ask[Any]] = []
 
     def call(self, ask: Ask[T]) -> T:
-        self.asked.append(ask)
+        self.questions.append(ask)
         return super().call(ask)
 
 
@@ -280,4 +282,15 @@ def test_what_is_sent_through_dapr_carries_the_trace(tmp_path: Path, otlp: Colle
     call, out = spans["publish"], spans["orders"]
     assert (call.trace_id, call.parent, call.data.kind, out.parent) == (TRACE, SPAN, 5, call.span_id)
     assert sent.data == {"fruit": "pear"}
-    assert [ask.headers["traceparent"] for ask in sidecar.asked] == [f"00-{TRACE}-{out.span_id}-01"]
+    assert [ask.headers["traceparent"] for ask in sidecar.questions] == [f"00-{TRACE}-{out.span_id}-01"]
+
+
+async def test_a_process_that_is_told_to_end_exports_what_is_left(program: Any, otlp: Collector) -> None:
+    started: Program = program(
+        HELLO.replace("{kind}", "def"), "hello", FUNC_CONTEXT_V1BETA2=context(otlp.address)
+    )
+    client = await Client.open(started.port)
+    assert (await client.ask("/")).status == 200
+    client.close()
+    assert started.stop() == 0
+    assert {span.name for span in otlp.spans(3)} == {"hello", "work", "orders"}
