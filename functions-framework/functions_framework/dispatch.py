@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
 import logging
 import types
 from collections.abc import Awaitable, Callable
@@ -142,6 +141,13 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # the boundary of a request
             self._fail(exchange, function, error)
         else:
+            self._go_on(exchange, function, result)
+
+    def _go_on(self, exchange: Exchange, function: Function, result: Any) -> None:
+        """Answer what a `def` returned; a coroutine, as of a wrapping decorator, is run first."""
+        if hasattr(result, "__await__"):  # quicker than inspect.isawaitable
+            self._start(exchange, function, result)
+        else:
             self._finish(exchange, function, result)
 
     def _submit(self, exchange: Exchange, function: Function, argument: object) -> None:
@@ -160,13 +166,11 @@ class Dispatcher:
         self, exchange: Exchange, function: Function, call: pool.Call, timer: asyncio.TimerHandle
     ) -> None:
         timer.cancel()
+        exchange.on_gone = None  # it holds the exchange, and would be garbage to collect
         if call.error is not None:
             self._fail(exchange, function, call.error)
-        elif inspect.isawaitable(call.result):
-            # A `def` that returns a coroutine, as a wrapping decorator does.
-            self._start(exchange, function, call.result)
         else:
-            self._finish(exchange, function, call.result)
+            self._go_on(exchange, function, call.result)
 
     def _start(self, exchange: Exchange, function: Function, running: Any) -> None:  # Any: an awaitable
         if type(running) is not types.CoroutineType:
@@ -199,6 +203,7 @@ class Dispatcher:
     ) -> None:
         if timer is not None:
             timer.cancel()
+            exchange.on_gone = None  # as in _returned
             self._tasks.discard(task)
         if task.cancelled():
             if not exchange.answered:
@@ -240,6 +245,7 @@ class Dispatcher:
     def _streamed(
         self, exchange: Exchange, function: Function, task: asyncio.Task[response.Answer | None]
     ) -> None:
+        exchange.on_gone = None  # as in _returned
         self._tasks.discard(task)
         error = flow.GoneError() if task.cancelled() else task.exception()
         if error is None:

@@ -59,13 +59,17 @@ def spread(functions: Sequence[Function]) -> tuple[Function, ...]:
         for each in functions
     )
     for each in placed:
-        _check_path(each)
+        _check_declared(each)
     for one, other in itertools.combinations(placed, 2):
         _check_apart(one, other)
     return placed
 
 
-def _check_path(function: Function) -> None:
+def _check_declared(function: Function) -> None:
+    if function.concurrency < 0:
+        raise exits.StartError(
+            "InvalidFunction", f"{function.name}: concurrency is {function.concurrency}; use 0 or more"
+        )
     try:
         compiled(function.path)
     except ValueError as error:

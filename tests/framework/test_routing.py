@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -127,6 +128,7 @@ def declared(name: str, path: str = "", *methods: str) -> Function:
         ([declared("a", "/{x")], "is no template"),
         ([declared("a", "/{x:[}")], "is no template"),
         ([declared("a", "/{x}/{x}")], "is no template"),
+        ([dataclasses.replace(declared("a"), concurrency=-1)], "a: concurrency is -1; use 0 or more"),
     ],
 )
 def test_what_would_answer_the_same_request_is_refused(functions: list[Function], words: str) -> None:

@@ -339,6 +339,45 @@ async def test_a_client_that_leaves_cancels_an_async_function(site: StartSite) -
         assert not at.server.meter.in_flight
 
 
+async def test_a_call_whose_client_left_before_a_thread_took_it_is_not_begun(site: StartSite) -> None:
+    go, begun = threading.Event(), []
+
+    def function(request: Request) -> str:
+        begun.append(request.path)
+        go.wait(20)
+        return "x"
+
+    async with site(function, threads=1) as at:
+        first, second = await at.client(), await at.client()
+        await first.send(http.request("/first"))
+        while not begun:
+            assert (await at.ask("/healthz")).status == 200
+        await second.send(http.request("/second"))
+        while at.server.meter.in_flight < 2:
+            assert (await at.ask("/healthz")).status == 200
+        second.writer.transport.abort()
+        while at.server.meter.in_flight > 1:
+            assert (await at.ask("/healthz")).status == 200
+        go.set()
+        assert (await first.reply()).body == b"x"
+        first.close()
+    assert begun == ["/first"]
+
+
+@pytest.mark.parametrize("inline", [False, True])
+async def test_a_def_that_returns_a_coroutine_is_awaited(site: StartSite, inline: bool) -> None:
+    async def inner() -> str:
+        await asyncio.sleep(0)
+        return "inner"
+
+    @functions_framework.http(inline=inline)
+    def function(request: Request) -> Any:
+        return inner()
+
+    async with site(function) as at:
+        assert (await at.ask("/")).body == b"inner"
+
+
 async def test_a_generator_whose_end_fails_is_logged(
     site: StartSite, caplog: pytest.LogCaptureFixture
 ) -> None:
