@@ -51,8 +51,8 @@ def create_app(
 def create_asgi_app(
     target: str | None = None, source: str | os.PathLike[str] | None = None, signature_type: str | None = None
 ) -> AsgiApp:
-    """The ASGI application of a function; the arguments are those of `create_app`."""
-    return AsgiApp(_program(target, source, signature_type))
+    """The ASGI application of a function, which gets Starlette's request; the arguments are those of `create_app`."""
+    return AsgiApp(_program(target, source, signature_type, FUNCTION_USE_ASGI="1"))
 
 
 class WsgiApp:
@@ -249,7 +249,7 @@ def _of_scope(scope: dict[str, Any], body: bytes) -> Request:
     )
 
 
-def _program(target: str | None, source: object, signature_type: str | None) -> Program:
+def _program(target: str | None, source: object, signature_type: str | None, **more: str) -> Program:
     given = {"FUNCTION_TARGET": target, "FUNCTION_SOURCE": source, "FUNCTION_SIGNATURE_TYPE": signature_type}
     environ = {**os.environ, **{name: str(value) for name, value in given.items() if value is not None}}
     chosen = settings.function_settings(environ)
@@ -257,7 +257,7 @@ def _program(target: str | None, source: object, signature_type: str | None) -> 
         os.environ["FUNCTION_TARGET"] = chosen.target
     if signature_type is None:  # one that is given must not reach the next application of this process
         os.environ.setdefault("FUNCTION_SIGNATURE_TYPE", chosen.signature)
-    return loader.load(chosen)
+    return loader.load(chosen, environ={**environ, **more})
 
 
 def _is_aio(function: Function) -> bool:

@@ -5,8 +5,9 @@ It runs an application in the thread that calls it and knows no framework.
 
 from __future__ import annotations
 
+import contextvars
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from io import BytesIO
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -52,6 +53,11 @@ def environ(received: Request) -> dict[str, Any]:
 
 def run(application: Application, received: Request) -> Reply:
     """Call the application; an answer of a length that is told and moderate is read whole, any other is streamed."""
+    context = contextvars.copy_context()
+    return context.run(_run, application, received, context)
+
+
+def _run(application: Application, received: Request, context: contextvars.Context) -> Reply:
     told: list[Any] = []
     written: list[bytes] = []
 
@@ -70,8 +76,18 @@ def run(application: Application, received: Request) -> Reply:
         raise TypeError("the WSGI application called no start_response")
     status, headers = told
     whole = isinstance(chunks, list | tuple) or is_short(headers)
-    rest = _after([*written, first], pieces)
-    return answer(status, headers, b"".join(rest) if whole else rest)
+    begun = [*written, first]
+    body = b"".join([*begun, *pieces]) if whole else _after(begun, within(context, pieces))
+    return answer(status, headers, body)
+
+
+def within(context: contextvars.Context, pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
+    """The pieces, each made in the context of the call, as a server with one thread for all of it would make them."""
+    try:
+        while (piece := context.run(next, pieces, None)) is not None:
+            yield piece
+    finally:
+        context.run(pieces.close)
 
 
 def is_short(headers: Iterable[tuple[str, str]]) -> bool:
@@ -91,7 +107,7 @@ def _add(made: dict[str, Any], name: str, value: str) -> None:
     made[key] = value if known is None else f"{known}{'; ' if name == 'COOKIE' else ','}{value}"
 
 
-def _closing(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _closing(chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
     try:
         yield from chunks
     finally:

@@ -127,7 +127,7 @@ def test_a_background_function_is_named_by_its_signature(source: Make) -> None:
     file = source("def function(data, context):\n    assert (data, context.event_type) == ('d', 'e')\n")
     client = functions_framework.create_app("function", str(file), "event").test_client()
     event = {"context": {"eventId": "1", "eventType": "e"}, "data": "d"}
-    assert (client.post("/", json=event).text, client.get("/").status_code) == ("OK\n", 200)
+    assert (client.post("/", json=event).text, client.get("/").status_code) == ("OK", 200)
 
 
 def test_an_error_is_500_and_a_handler_answers_in_its_place(source: Make) -> None:
@@ -250,9 +250,18 @@ async def test_an_aio_function_is_an_asgi_application(source: Make) -> None:
 
 
 async def test_any_function_can_be_an_asgi_application(source: Make) -> None:
-    async with asking(create_asgi_app("function", source(PLAIN))) as client:
-        assert (await client.post("/a%20b", json={"a": 1})).json()["path"] == "/a b"
-        assert (await client.get("/")).status_code == 415
+    text = (
+        "async def function(request):\n    return {'sent': await request.json(), 'path': request.url.path}\n"
+    )
+    async with asking(create_asgi_app("function", source(text))) as client:
+        assert (await client.post("/a%20b", json={"a": 1})).json() == {"sent": {"a": 1}, "path": "/a b"}
+
+
+async def test_an_event_function_can_be_an_asgi_application(source: Make) -> None:
+    headers = {"ce-id": "1", "ce-source": "/s", "ce-type": "t", "ce-specversion": "1.0"}
+    async with asking(create_asgi_app("function", source(EVENT))) as client:
+        assert (await client.post("/", headers=headers, json={"a": 1})).text == "OK"
+        assert (await client.post("/", json={})).status_code == 400
 
 
 async def test_the_hooks_of_a_program_are_its_lifespan(source: Make) -> None:

@@ -28,7 +28,7 @@ async def test_a_batch_is_handed_over_one_by_one(site: StartSite) -> None:
 
     async with site(handle) as made:
         reply = await made.ask("/", method="POST", body=batch("a", "b", "c"), headers=BATCH)
-    assert (reply.status, reply.body, seen) == (200, b"OK\n", ["a", "b", "c"])
+    assert (reply.status, reply.body, seen) == (200, b"OK", ["a", "b", "c"])
 
 
 async def test_a_batch_is_handed_over_whole_to_who_asks_for_a_list(site: StartSite) -> None:

@@ -224,3 +224,36 @@ async def test_concurrent_requests_have_contexts_of_their_own(site: StartSite) -
     async with site(told) as made, asyncio.TaskGroup() as group:
         asked = [group.create_task(made.ask(f"/{number}")) for number in range(20)]
     assert [task.result().body for task in asked] == [f"/{n}/{n}".encode() for n in range(20)]
+
+
+async def test_an_event_function_runs_in_the_context_and_may_abort(site: StartSite) -> None:
+    @functions_framework.cloud_event
+    def handle(event: Any) -> Any:
+        if event["type"] == "abort":
+            abort(409)
+        if event["type"] == "teapot":
+            raise TeapotError("event")
+        return jsonify(path=flask.request.path) if event["type"] == "told" else None
+
+    def headers(kind: str) -> str:
+        return f"ce-id: 1\r\nce-source: /s\r\nce-type: {kind}\r\nce-specversion: 1.0\r\n"
+
+    async with site(handle) as made:
+        replies = {
+            kind: await made.ask("/p", method="POST", headers=headers(kind))
+            for kind in ("abort", "teapot", "told", "none")
+        }
+    assert [reply.status for reply in replies.values()] == [409, 418, 200, 200]
+    assert (replies["told"].json, replies["none"].body) == ({"path": "/p"}, b"OK")
+
+
+async def test_a_typed_function_runs_in_the_context(site: StartSite) -> None:
+    async def handle(data: dict[str, int]) -> Any:
+        if not data:
+            abort(409)
+        return jsonify(path=flask.request.path, **data)
+
+    async with site(handle) as made:
+        told = await made.ask("/p", method="POST", body=b'{"a": 1}', headers=JSON)
+        refused = await made.ask("/p", method="POST", body=b"{}", headers=JSON)
+    assert (told.json, refused.status) == ({"a": 1, "path": "/p"}, 409)

@@ -40,7 +40,7 @@ async def test_both_shapes_call_the_function(site: StartSite, event: dict[str, A
     seen.clear()
     async with site(background) as made:
         reply = await made.ask("/", method="POST", body=json.dumps(event).encode(), headers=JSON)
-    assert (reply.status, reply.body) == (200, b"OK\n")
+    assert (reply.status, reply.body) == (200, b"OK")
     [(data, context)] = seen
     told = (context.event_id, context.timestamp, context.event_type, context.resource)
     assert (data, told) == ({"a": 1}, ("1", "t", "e", "r"))

@@ -38,9 +38,15 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """The served form of a user's callable; raises StartError."""
     kind = _module(written, note)
     function = cast("Adapter", import_module(f"{__name__}.{kind}")).adapt(name, written, note)
-    return (
-        function if kind == "flask_style" else handled(function, written)
-    )  # Flask calls its handlers itself
+    if kind == "flask_style":  # Flask calls its error handlers itself
+        return function
+    if kind in _IN_CONTEXT and not function.makes_generator and frameworks.uses_flask(written):
+        flask_style = cast("Any", import_module(f"{__name__}.flask_style"))
+        return cast("Function", flask_style.in_context(function, written))
+    return handled(function, written)
+
+
+_IN_CONTEXT = frozenset({"events", "background", "typed"})  # what Flask calls besides HTTP functions
 
 
 def handled(function: Function, written: Callable[..., Any]) -> Function:
@@ -69,16 +75,7 @@ def _annotated(written: Callable[..., Any], note: Note) -> Signature:
         return "http"
     from functions_framework.signatures import parameters  # noqa: PLC0415  # most functions have no annotation
 
-    sources = {each.source for each in parameters.describe(written, note.path).parameters}
-    for source, signature in _BY_SOURCE.items():
-        if source in sources:
-            return signature
-    if sources == {"cloudevent"}:
-        return "cloudevent"
-    return "http" if sources <= {"request"} else "typed"
-
-
-_BY_SOURCE: dict[str, Signature] = {"websocket": "websocket", "context": "openfunction"}
+    return parameters.signature_of(parameters.describe(written, note.path))
 
 
 def _has_hints(written: Callable[..., Any]) -> bool:

@@ -12,7 +12,7 @@ from functions_framework.request import Request
 from functions_framework.response import Reply
 from functions_framework.signatures import events, parameters
 
-_OK = response.plain(200, "OK")
+_OK: Reply = (200, response.TEXT_TYPE, b"OK")
 
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:

@@ -22,7 +22,7 @@ from functions_framework.registry import Note
 from functions_framework.request import Request
 from functions_framework.response import Reply
 
-_OK = response.plain(200, "OK")
+_OK: Reply = (200, response.TEXT_TYPE, b"OK")
 _BATCH_LINE = f"content-type: {cloudevent.BATCH}\r\n".encode()
 _SDKS = ("cloudevents.http.event", "cloudevents.v1.http.event", "cloudevents.core.v1.event")
 _POST = ("POST",)

@@ -6,9 +6,11 @@ An error that nothing handles leaves the application and is the dispatcher's, as
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -16,7 +18,7 @@ from typing import Any, cast
 import flask
 from werkzeug.routing import Rule
 
-from functions_framework import errorhandlers, errors, execution, signatures, wsgi
+from functions_framework import errorhandlers, errors, execution, response, signatures, wsgi
 from functions_framework.function import Function
 from functions_framework.registry import Note
 from functions_framework.request import Request
@@ -45,6 +47,49 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
         methods=note.methods,
         written=written,
     )
+
+
+class _Answered:
+    """What Flask answered in the place of a function that raised."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+def in_context(function: Function, written: Callable[..., Any]) -> Function:
+    """A function of events or types whose file imports Flask: it runs in a request's context, and may abort."""
+    application = application_of(written)
+    read, render = function.prepare, function.render or response.answer
+
+    def prepare(received: Request) -> tuple[Request, Any]:
+        return received, received if read is None else read(received)
+
+    def call(given: tuple[Request, Any]) -> Any:
+        with application.request_context(_environ(given[0])):
+            try:
+                return function.call(given[1])
+            except Exception as error:  # noqa: BLE001  # raised again where nothing handles it
+                return _answered(application, error)
+
+    async def call_async(given: tuple[Request, Any]) -> Any:
+        with application.request_context(_environ(given[0])):
+            try:
+                return await function.call(given[1])
+            except Exception as error:  # noqa: BLE001  # as above
+                return _answered(application, error)
+
+    def rendered(result: Any) -> Reply:
+        if isinstance(result, _Answered):
+            return result.reply
+        return reply_of(result) if isinstance(result, flask.Response) else render(result)
+
+    chosen = call_async if function.is_async else call
+    return replace(function, prepare=prepare, call=chosen, render=rendered)
+
+
+def _answered(application: flask.Flask, error: Exception) -> _Answered:
+    result = _dispatched(application, lambda: application.handle_user_exception(error))
+    return _Answered(reply_of(application.finalize_request(result)))
 
 
 def application_of(written: Callable[..., Any]) -> flask.Flask:
@@ -95,18 +140,24 @@ def with_files_missing(application: flask.Flask) -> flask.Flask:
     return application
 
 
-def reply_of(answered: flask.Response) -> Reply:
-    """The answer of a Flask response; one that streams is closed at its end."""
+def reply_of(answered: flask.Response, context: contextvars.Context | None = None) -> Reply:
+    """The answer of a Flask response; one that streams does so in the context of its call, and is closed at its end."""
     headers = answered.headers.to_wsgi_list()
     chunks = _chunks(answered)
     whole = not answered.is_streamed or wsgi.is_short(headers)
-    return wsgi.answer(answered.status_code, headers, b"".join(chunks) if whole else chunks)
+    if whole:
+        return wsgi.answer(answered.status_code, headers, b"".join(chunks))
+    return wsgi.answer(answered.status_code, headers, wsgi.within(context, chunks) if context else chunks)
 
 
 def _call(application: flask.Flask, written: Callable[..., Any]) -> Callable[[Request], Reply]:
-    def call(received: Request) -> Reply:
+    def answered(received: Request, context: contextvars.Context) -> Reply:
         with application.request_context({**_environ(received), _CALLED: written}):
-            return reply_of(_dispatched(application, application.full_dispatch_request))
+            return reply_of(_dispatched(application, application.full_dispatch_request), context)
+
+    def call(received: Request) -> Reply:
+        context = contextvars.copy_context()
+        return context.run(answered, received, context)
 
     return call
 
@@ -161,7 +212,7 @@ def _of_ours(error: Exception) -> flask.Response:
     return flask.Response(f"{told.message}\n", told.status, headers, mimetype="text/plain")
 
 
-def _chunks(answered: flask.Response) -> Iterator[bytes]:
+def _chunks(answered: flask.Response) -> Generator[bytes, None, None]:
     try:
         yield from answered.iter_encoded()
     finally:

@@ -100,9 +100,9 @@ def _files(module: ModuleType) -> Iterator[Path]:
         if not file or not Path(file).is_relative_to(home) or "site-packages" in file:
             continue
         yield Path(file)
-        used = [sys.modules[name] for name in _used(current) if name in sys.modules and name not in seen]
-        seen.update(each.__name__ for each in used)
-        waiting += used
+        new = _used(current) - seen
+        seen |= new
+        waiting += [found for name in new if (found := sys.modules.get(name)) is not None]
 
 
 def _used(module: ModuleType) -> set[str]:
