@@ -92,7 +92,7 @@ def value(body: Any, status: int = 200, *printed: str, newline: bool = False, **
 
 def done(*printed: str) -> Answer:
     """What an event's sender is told."""
-    return Answer(b"OK\n", 200, {"content-type": "text/plain; charset=utf-8"}, printed)
+    return Answer(b"OK", 200, {"content-type": "text/plain; charset=utf-8"}, printed)
 
 
 def failed() -> Answer:
