@@ -149,12 +149,27 @@ def _fields(environ: Mapping[str, str]) -> bool:
 def _surrounded(function: Function, source: Source, means: _Means) -> Function:
     if function.written is None:
         return function  # the framework's own, such as an answer to the sidecar
+    if function.signature == "websocket":
+        return _unhooked(function, source, means)
     plan = _plan(function, source, means)
     if plan is not None:
         from functions_framework import around  # noqa: PLC0415  # loaded where something is put around
 
         return around.around(function, plan)
     return function if means.metrics is None else means.metrics.counted(function)
+
+
+def _unhooked(function: Function, source: Source, means: _Means) -> Function:
+    """A conversation is no call with an answer: nothing goes around it, and a hook must not be left out in silence."""
+    pre, post, _ = _hooks(function, source, means)
+    if pre or post:
+        names = ", ".join(dict.fromkeys(hook.name for hook in (*pre, *post)))
+        raise exits.StartError(
+            "InvalidFunction",
+            f"{function.name} answers WebSockets, around which no hook runs, but {names} would; say which functions "
+            "a hook is for with functions=",
+        )
+    return function
 
 
 def _plan(function: Function, source: Source, means: _Means) -> Plan | None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from functions_framework import exits, hooks, metrics
+from functions_framework import exits, hooks, instrument, metrics
+from functions_framework.function import Function
 from functions_framework.hooks import Hook
+from functions_framework.program import Program as Served
 from tests.framework.conftest import Site
 from tests.framework.loaded import module, served
 
@@ -314,3 +316,53 @@ async def scraped(at: Site, wanted: str) -> str:
         while wanted not in (said := (await at.ask("/metrics")).body.decode()):
             pass
     return said
+
+
+STREAMING = """
+import functions_framework as ff
+
+@ff.before
+def pass_by(call): pass
+
+@ff.http(path="/items")
+{kind} items(request):
+    yield "one"
+    yield "two"
+
+@ff.http(path="/none")
+{kind} none(request):
+    if request.path == "/never":
+        yield "one"
+
+@ff.http(path="/broken")
+{kind} broken(request):
+    yield "one"
+    raise ValueError("midway")
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_a_stream_ends_its_call_whatever_becomes_of_it(tmp_path: Path, kind: str) -> None:
+    async with served(tmp_path, STREAMING.replace("{kind}", kind)) as at:
+        assert (await at.ask("/items", method="HEAD")).status == 200
+        for path in ("/items", "/none", "/broken"):
+            client = await at.client()
+            await client.send(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+            assert b"HTTP/1.1 20" in await client.reader.read()
+            client.close()
+        said = await scraped(at, 'requests_total{function="broken",outcome="user_error"} 1')
+    for name in ("items", "none", "broken"):
+        assert f'requests_in_progress{{function="{name}"}} 0' in said
+
+
+async def test_a_hook_around_a_websocket_function_is_refused(tmp_path: Path) -> None:
+    talk = Function("talk", print, "websocket", is_async=True, written=print)
+    kept = instrument.Source({}, tmp_path)
+    assert instrument.instrumented(served_by(talk), kept, {}).functions == (talk,)
+    hooked = instrument.Source({"guard": hooks.before(functions="talk")(lambda call: None)}, tmp_path)
+    with pytest.raises(exits.StartError, match="talk answers WebSockets, around which no hook runs"):
+        instrument.instrumented(served_by(talk), hooked, {})
+
+
+def served_by(function: Function) -> Served:
+    return Served((function,))
