@@ -46,8 +46,8 @@ def other(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     "asked",
     [
-        "functions-framework==3.*\n",
-        "ofn-functions-framework\nflask<3.1\n",
+        "functions-framework==3.*\nflask==2.3.3\n",
+        "ofn-functions-framework\n",
         "functions-framework==3.8.1 --hash=sha256:" + "0" * 64 + "\n",
         "git+https://example.invalid/x/functions-framework-python@main\n",
     ],
