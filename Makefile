@@ -46,6 +46,7 @@ wire: setup ## build etcd and kube-apiserver, then run the wire suites on both s
 	@tools/wire.sh $(ARGS)
 
 conformance: setup ## the conformance families, each with its number of cases; ARGS=<family> selects
+	@JOBS=$$(nproc) tools/dapr/build.sh
 	@OFN_TEST_REQUIRE=all $(BIN)/python -m tests.conformance $(ARGS)
 
 fault: setup

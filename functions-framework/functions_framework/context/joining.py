@@ -157,7 +157,7 @@ def _told(document_: object, runtime: RuntimeContext) -> Endpoint:
 
 def _alive(joined: Program, runtime: RuntimeContext) -> Program:
     """The program that watches its sidecar and closes what it opened."""
-    stops = (*joined.stops, runtime.close)
+    stops = (*joined.stops, runtime.aclose)
     if not runtime.context.needs_dapr or not runtime.has_sidecar:
         return replace(joined, stops=stops)
     return replace(

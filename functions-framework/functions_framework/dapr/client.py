@@ -11,11 +11,10 @@ import select
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from functions_framework import clock
-from functions_framework.dapr import port, wire
+from functions_framework.dapr import patience, port, wire
 from functions_framework.dapr.errors import SidecarUnavailable
 from functions_framework.dapr.port import Ask, Reply
 from functions_framework.dapr.settings import Sidecar
@@ -23,8 +22,6 @@ from functions_framework.dapr.settings import Sidecar
 T = TypeVar("T")
 _KEPT = 32  # idle connections; more questions at once open more and close them after use
 _CHUNK = 1 << 16
-_FIRST_WAIT = 0.05
-_LONGEST_WAIT = 1.0
 _Streams = tuple[asyncio.AbstractEventLoop, asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -57,7 +54,7 @@ class Client:
     def call(self, ask: Ask[T]) -> T:
         """Ask and wait; raises SidecarUnavailable or DaprError."""
         request = wire.encode(ask, self.sidecar)
-        for wait in self._waits():
+        for wait in patience.waits(self.sidecar.patience):
             try:
                 return port.result(ask, self._exchange(request))
             except _Lost as error:
@@ -116,7 +113,7 @@ class Client:
     async def acall(self, ask: Ask[T]) -> T:
         """The same on a loop."""
         request = wire.encode(ask, self.sidecar)
-        for wait in self._waits():
+        for wait in patience.waits(self.sidecar.patience):
             try:
                 async with asyncio.timeout(self.sidecar.timeout):
                     return port.result(ask, await self._aexchange(request))
@@ -182,14 +179,6 @@ class Client:
             owner, _, writer = self._streams.pop()
             if not owner.is_closed():
                 writer.close()
-
-    def _waits(self) -> Iterator[float]:
-        """Seconds to wait after each failed attempt, the last of them 0."""
-        ends, wait = clock.monotonic() + self.sidecar.patience, _FIRST_WAIT
-        while not self._closed.is_set() and clock.monotonic() + wait < ends:
-            yield wait
-            wait = min(wait * 2, _LONGEST_WAIT)
-        yield 0.0
 
     def _give_up(self, ask: Ask[Any], error: _Lost, wait: float) -> None:
         """Return when it is worth another attempt; raise otherwise."""

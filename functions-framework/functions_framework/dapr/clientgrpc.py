@@ -10,14 +10,21 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from functions_framework.dapr import patience
 from functions_framework.dapr.client import Client
 from functions_framework.dapr.errors import DaprError, SidecarUnavailable
 from functions_framework.dapr.port import Ask, Reply, T
 from functions_framework.dapr.settings import Sidecar
 from functions_framework.dapr.spelling import payload
-from functions_framework.dapr.stubs import api, api_service, grpc
+from functions_framework.dapr.stubs import api, grpc
 
-_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 _MESSAGES = frozenset({"publish", "invoke binding"})
 _Message = Any  # of Dapr's stubs, which are made at import
 _Rpc = Any  # a call of grpc, whose stubs are untyped
@@ -32,6 +39,7 @@ class GrpcClient:
         self._http = http
         self._told = lost
         self._lock = threading.Lock()
+        self._closed = threading.Event()
         self._channel: Any = None
         self._stub: Any = None
 
@@ -39,29 +47,39 @@ class GrpcClient:
         """Ask and wait; raises SidecarUnavailable or DaprError."""
         if ask.operation not in _MESSAGES:
             return self._http.call(ask)
-        rpc = self._begin(ask)
-        try:
-            return ask.read(_reply(rpc.result()))
-        except grpc.RpcError as error:
-            raise self._refused(ask, error) from error
+        for wait in patience.waits(self._sidecar.patience):
+            try:
+                return ask.read(_reply(self._begin(ask).result()))
+            except grpc.RpcError as error:
+                self._give_up(ask, error, wait)
+            self._closed.wait(wait)
+        raise self._unavailable(ask, "the client is closed")
 
     async def acall(self, ask: Ask[T]) -> T:
         """The same on a loop."""
         if ask.operation not in _MESSAGES:
             return await self._http.acall(ask)
+        for wait in patience.waits(self._sidecar.patience):
+            try:
+                return ask.read(_reply(await self._awaited(ask)))
+            except grpc.RpcError as error:
+                self._give_up(ask, error, wait)
+            await asyncio.sleep(wait)
+        raise self._unavailable(ask, "the client is closed")
+
+    async def _awaited(self, ask: Ask[Any]) -> _Message:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
         rpc = self._begin(ask)
         rpc.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
         try:
             await done.wait()
-            return ask.read(_reply(rpc.result()))
-        except grpc.RpcError as error:
-            raise self._refused(ask, error) from error
         finally:
             rpc.cancel()
+        return rpc.result()
 
     def close(self) -> None:
         """Close the channel."""
+        self._closed.set()
         with self._lock:
             if self._channel is not None:
                 self._channel.close()
@@ -71,7 +89,7 @@ class GrpcClient:
         with self._lock:
             if self._stub is None:
                 self._channel = grpc.insecure_channel(self._sidecar.grpc_target, options=_OPTIONS)
-                self._stub = api_service.DaprStub(self._channel)
+                self._stub = api.DaprStub(self._channel)
             stub = self._stub
         metadata = [(name.lower(), value) for name, value in ask.facts["headers"].items()]
         if self._sidecar.token:
@@ -79,13 +97,16 @@ class GrpcClient:
         method, message = (
             (stub.PublishEvent, _published) if ask.operation == "publish" else (stub.InvokeBinding, _bound)
         )
-        # A channel that has no connection yet waits for one; a message that was sent is never sent twice.
-        return method.future(
-            message(ask),
-            timeout=self._sidecar.patience + self._sidecar.timeout,
-            metadata=metadata,
-            wait_for_ready=True,
-        )
+        return method.future(message(ask), timeout=self._sidecar.timeout, metadata=metadata)
+
+    def _give_up(self, ask: Ask[Any], error: _Rpc, wait: float) -> None:
+        """Return when it is worth another attempt, because the message never left; raise otherwise."""
+        if wait and error.code() is grpc.StatusCode.UNAVAILABLE and "connect" in (error.details() or ""):
+            return
+        raise self._refused(ask, error) from error
+
+    def _unavailable(self, ask: Ask[Any], reason: str) -> SidecarUnavailable:
+        return SidecarUnavailable(ask.operation, ask.component, answer=reason)
 
     def _refused(self, ask: Ask[Any], error: _Rpc) -> DaprError:
         code, answer = error.code(), error.details() or ""
@@ -97,12 +118,13 @@ class GrpcClient:
             reason = f"the sidecar at {self._sidecar.grpc_target} does not answer: {answer}"
             if self._told is not None:
                 self._told(reason)
-            return SidecarUnavailable(ask.operation, ask.component, answer=reason)
+            return self._unavailable(ask, reason)
         return DaprError(
             ask.operation, ask.component, status=_STATUS.get(code, 500), code=code.name, answer=answer
         )
 
 
+_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 _STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401,

@@ -73,5 +73,6 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise TypeError(
-            "Dapr's HTTP API takes JSON or text for a binding; set APP_PROTOCOL=grpc to send other bytes"
+            "Dapr's HTTP API takes JSON or text here; encode other bytes, as base64 for instance, "
+            "or for a binding set APP_PROTOCOL=grpc"
         ) from error

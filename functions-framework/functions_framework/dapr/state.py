@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from functions_framework import jsons
 from functions_framework.dapr.port import Ask, Reply
-from functions_framework.dapr.spelling import BYTES, JSON_HEADERS, Metadata, alpha, base64, path, query
+from functions_framework.dapr.spelling import JSON_HEADERS, Metadata, alpha, embedded, path, query
 
 Consistency = Literal["", "eventual", "strong"]
 Concurrency = Literal["", "first-write", "last-write"]
@@ -45,7 +44,7 @@ class Change:
     """A state to save, or with `delete` to remove; `ttl` in seconds, 0 for ever."""
 
     key: str
-    value: Any = None  # Any: JSON, or bytes
+    value: Any = None  # Any: JSON; bytes that hold JSON or text
     etag: str = ""
     ttl: int = 0
     delete: bool = False
@@ -54,18 +53,14 @@ class Change:
     consistency: Consistency = ""
 
     def document(self) -> dict[str, Any]:
-        """As Dapr spells it."""
+        """As Dapr spells it; raises TypeError for bytes that are neither JSON nor text."""
         metadata = dict(self.metadata)
-        value = self.value
         if self.ttl:
             metadata["ttlInSeconds"] = str(self.ttl)
-        if isinstance(value, bytes):
-            metadata["contentType"] = BYTES
-            value = base64(value)
         options = {"concurrency": self.concurrency, "consistency": self.consistency}
         whole = {
             "key": self.key,
-            "value": None if self.delete else value,
+            "value": None if self.delete else embedded(self.value),
             "etag": self.etag,
             "metadata": metadata,
             "options": {name: given for name, given in options.items() if given},
@@ -215,18 +210,8 @@ def search(store: str, document: Mapping[str, Any], *, metadata: Metadata | None
 def _item(one: Mapping[str, Any]) -> Item:
     data = one.get("data")
     return Item(
-        one["key"], b"" if data is None else _bytes(data), one.get("etag") or "", one.get("error") or ""
+        one["key"], b"" if data is None else jsons.dumps(data), one.get("etag") or "", one.get("error") or ""
     )
-
-
-def _bytes(data: Any) -> bytes:
-    """Inside a JSON answer, bytes that are no JSON come as base64 text."""
-    if isinstance(data, str):
-        try:
-            return b64decode(data, validate=True)
-        except ValueError:
-            return jsons.dumps(data)
-    return jsons.dumps(data)
 
 
 def _nothing(reply: Reply) -> None:

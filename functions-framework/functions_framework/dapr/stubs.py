@@ -9,15 +9,17 @@ from typing import Any
 
 import grpc as _grpc  # type: ignore[import-untyped]  # the package has no types of its own
 from dapr.proto.common.v1 import common_pb2
-from dapr.proto.runtime.v1 import appcallback_pb2, appcallback_pb2_grpc, dapr_pb2, dapr_pb2_grpc
+from dapr.proto.runtime import (
+    v1 as runtime,  # its messages lie in a module per subject, and move between releases
+)
+from dapr.proto.runtime.v1 import appcallback_pb2, appcallback_pb2_grpc
 from google.protobuf import json_format  # type: ignore[import-untyped]  # as above
 
 grpc: Any = _grpc
 common: Any = common_pb2
 callback: Any = appcallback_pb2
 callback_service: Any = appcallback_pb2_grpc
-api: Any = dapr_pb2
-api_service: Any = dapr_pb2_grpc
+api: Any = runtime
 
 
 def plain(message: Any) -> dict[str, Any]:
