@@ -13,7 +13,18 @@ import pydantic
 import pytest
 
 import functions_framework
-from functions_framework import Body, CloudEvent, Header, Json, Query, Request, exits, registry, signatures
+from functions_framework import (
+    Body,
+    CloudEvent,
+    Context,
+    Header,
+    Json,
+    Query,
+    Request,
+    exits,
+    registry,
+    signatures,
+)
 from functions_framework.signatures import parameters
 
 if TYPE_CHECKING:
@@ -80,6 +91,10 @@ def query_kinds(a: uuid.UUID, b: Color, c: Literal["x"], d: list[int] = []) -> N
 def mixed(request: Request, item: Model, limit: int = 3) -> None: ...
 def headers(a: Annotated[str, Header("x-token")], user_agent: Annotated[str, Header()] = "") -> None: ...
 def renamed(page: Annotated[int, Query("p")] = 1) -> None: ...
+def context(c: Context) -> None: ...
+def context_data(c: Context, data): ...  # type: ignore[no-untyped-def]  # as users write it
+def context_bytes(c: Context, data: bytes) -> None: ...
+def context_model(c: Context, data: Model, limit: int = 3) -> None: ...
 def left_alone(request, verbose=False): ...  # type: ignore[no-untyped-def]  # as users write it
 def loosely(*args, **kwargs): ...  # type: ignore[no-untyped-def]  # a decorator's
 
@@ -111,6 +126,9 @@ def loosely(*args, **kwargs): ...  # type: ignore[no-untyped-def]  # a decorator
         (mixed, {"request": "request", "item": "body", "limit": "query"}),
         (headers, {"a": "header", "user_agent": "header"}),
         (renamed, {"page": "query"}),
+        (context, {"c": "context"}),
+        (context_data, {"c": "context", "data": "body"}),
+        (context_model, {"c": "context", "data": "body", "limit": "query"}),
         (left_alone, {"request": "request"}),
         (loosely, {}),
         (functools.partial(mixed, item=Model(a=1)), {"request": "request", "item": "body", "limit": "query"}),
@@ -188,6 +206,10 @@ def stream(request: Request) -> Iterator[str]:
         (left_alone, "http"),
         (stream, "http"),
         (loosely, "http"),
+        (context, "openfunction"),
+        (context_data, "openfunction"),
+        (context_bytes, "openfunction"),
+        (context_model, "typed"),
         (event, "cloudevent"),
         (batch, "cloudevent"),
         (model, "typed"),

@@ -15,7 +15,18 @@ import pydantic
 import pytest
 
 import functions_framework as ff
-from functions_framework import Body, CloudEvent, Event, Header, HttpError, Json, Query, Request, exits
+from functions_framework import (
+    Body,
+    CloudEvent,
+    Context,
+    Event,
+    Header,
+    HttpError,
+    Json,
+    Query,
+    Request,
+    exits,
+)
 from functions_framework.signatures import checks
 from tests.framework.conftest import StartSite
 
@@ -102,6 +113,12 @@ def event(given: CloudEvent, dry: bool = False) -> Any:
     return {"type": given["type"], "dry": dry}
 
 
+def with_context(context: Context, given: Item) -> Any:
+    request = context.get_http_request()
+    assert request is not None
+    return [given.name, request.method]
+
+
 def refuses(given: Item) -> None:
     raise HttpError(409, "There is one already.")
 
@@ -124,6 +141,7 @@ async def streams(count: int) -> AsyncIterator[Event]:
         (mixed, "/", {"name": "a", "price": 1}, 201, {"method": "POST", "name": "a", "limit": 3, "tags": None}),
         (loose, "/", {"any": [1, None]}, 200, {"any": [1, None]}),
         (number, "/", 41, 200, 42),
+        (with_context, "/", {"name": "a", "price": 1}, 200, ["a", "POST"]),
         (refuses, "/", {"name": "a", "price": 1}, 409, ...),
     ],
 )  # fmt: skip

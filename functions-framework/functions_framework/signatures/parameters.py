@@ -131,11 +131,15 @@ def describe(written: Callable[..., Any], path: str | None = None) -> Surface:
     found = [each for each in signature(written).parameters.values() if each.kind not in _VARIADIC]
     hints = hints_of(written)
     first_type = note.options.get("input", UNKNOWN) if note else UNKNOWN
-    made = []
+    made: list[Parameter] = []
     for index, one in enumerate(found):
         hint = hints.get(one.name, UNKNOWN)
         if index == 0 and first_type is not UNKNOWN:
             hint = Annotated[first_type, Body()]
+        follows_context = bool(made) and made[0].source == "context"
+        if follows_context and hint is UNKNOWN and one.default is UNKNOWN and one.name not in variables:
+            made.append(Parameter(one.name, "body", UNKNOWN))  # OpenFunction's `f(context, data)`
+            continue
         parameter = _parameter(one, hint, variables=variables, first=index == 0)
         if parameter is not None:
             made.append(parameter)
@@ -144,6 +148,19 @@ def describe(written: Callable[..., Any], path: str | None = None) -> Surface:
     return surface
 
 
+def signature_of(surface: Surface) -> registry.Signature:
+    """What an undeclared function accepts, as its parameters say."""
+    sources = [each.source for each in surface.parameters]
+    if "websocket" in sources:
+        return "websocket"
+    if sources == ["context"] or (sources == ["context", "body"] and surface.parameters[1].type in _DATA):
+        return "openfunction"
+    if sources == ["cloudevent"]:
+        return "cloudevent"
+    return "http" if set(sources) <= {"request"} else "typed"
+
+
+_DATA: Final = (UNKNOWN, bytes, Any)  # of OpenFunction's `f(context, data)`
 _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 

@@ -117,6 +117,8 @@ def filler(parameter: Parameter) -> Fill:
             return lambda request, _: request
         case "cloudevent":
             return lambda request, _: cloudevent.from_request(request)
+        case "context":
+            return _context()
         case "body":
             return _body(parameter)
         case "path":
@@ -129,6 +131,14 @@ def filler(parameter: Parameter) -> Fill:
         "InvalidFunction",
         f"the parameter {parameter.name!r} is a {parameter.source}, which stands alone: take nothing beside it",
     )
+
+
+def _context() -> Fill:
+    from functions_framework import context  # noqa: PLC0415  # it brings Dapr, which few functions need
+    from functions_framework.context import serving  # noqa: PLC0415  # as above
+
+    runtime = context.shared()
+    return lambda request, _: serving.of_request(request, runtime)
 
 
 def _query(parameter: Parameter) -> Fill:
