@@ -14,7 +14,7 @@ from functions_framework import exits, jsons, registry, response
 from functions_framework.context import document, serving
 from functions_framework.context.document import Context, Input
 from functions_framework.context.runtime_context import RuntimeContext
-from functions_framework.dapr import apphttp
+from functions_framework.dapr import apphttp, settings
 from functions_framework.dapr.apphttp import Subscription
 from functions_framework.errors import HttpError
 from functions_framework.function import Function
@@ -170,7 +170,9 @@ def _alive(joined: Program, runtime: RuntimeContext) -> Program:
 
 def _over_grpc(joined: Program, subscriptions: Sequence[Subscription], runtime: RuntimeContext) -> Program:
     """The program that the sidecar also reaches over gRPC, on the same port."""
-    if runtime.sidecar.app_protocol != "grpc" or not runtime.context.needs_dapr:
+    # Read here and not kept: an instance is told its ports after it was forked from what is loaded now.
+    told = settings.from_environ(runtime.environ)
+    if told.app_protocol != "grpc" or not runtime.context.needs_dapr:
         return joined
     try:
         from functions_framework.dapr import appgrpc  # noqa: PLC0415  # an extra
@@ -181,7 +183,7 @@ def _over_grpc(joined: Program, subscriptions: Sequence[Subscription], runtime: 
             "requirements.txt, or set APP_PROTOCOL=http and the annotation dapr.io/app-protocol to match",
         ) from error
     bindings = [one.component for one in runtime.inputs.values() if not one.is_topic]
-    app = appgrpc.App(subscriptions, bindings, token=runtime.sidecar.app_token)
+    app = appgrpc.App(subscriptions, bindings, token=lambda: runtime.sidecar.app_token)
     return replace(
         joined, starts=(*joined.starts, app.start), stops=(app.stop, *joined.stops), second=app.protocol
     )

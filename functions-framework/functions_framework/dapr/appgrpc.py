@@ -42,7 +42,7 @@ class App:
     """The callbacks, and the gRPC server that answers them on a socket of its own."""
 
     def __init__(
-        self, subscriptions: Sequence[Subscription], bindings: Iterable[str], *, token: str = ""
+        self, subscriptions: Sequence[Subscription], bindings: Iterable[str], *, token: Callable[[], str]
     ) -> None:
         self._subscriptions = tuple(subscriptions)
         self._bindings = tuple(bindings)
@@ -153,10 +153,11 @@ class App:
 
     async def _check(self, context: _Call) -> None:
         """Refuse a callback that does not carry the app's token."""
-        if not self._token:
+        token = self._token()
+        if not token:
             return
         given = dict(context.invocation_metadata()).get(apphttp.TOKEN, "")
-        if not compare_digest(str(given).encode(), self._token.encode()):
+        if not compare_digest(str(given).encode(), token.encode()):
             await context.abort(
                 grpc.StatusCode.UNAUTHENTICATED,
                 f"The metadata {apphttp.TOKEN} does not hold this app's token.",
