@@ -101,6 +101,10 @@ class Files(Mapping[str, File]):
     def __len__(self) -> int:
         return len(self._files)
 
+    def to_dict(self) -> dict[str, File]:
+        """First files as a plain dict."""
+        return dict(self)
+
     def getlist(self, name: str) -> list[File]:
         """Every file of a field, in order."""
         return list(self._files.get(name, ()))

@@ -23,6 +23,17 @@ _MULTIPART = "multipart/form-data"
 _IN_PATH = "/!$&'()*+,:;=@~"  # what RFC 3986 §3.3 lets stand in a path
 
 
+class UserAgent(str):
+    """What the client calls itself."""
+
+    __slots__ = ()
+
+    @property
+    def string(self) -> str:
+        """The header (Flask's name)."""
+        return str(self)
+
+
 class Request:
     """One HTTP request, whole: the body has been received before the function runs."""
 
@@ -233,9 +244,9 @@ class Request:
         return BytesIO(self.body)
 
     @property
-    def user_agent(self) -> str:
-        """The User-Agent header."""
-        return self.headers.get("user-agent", "")
+    def user_agent(self) -> UserAgent:
+        """The User-Agent header; also as `user_agent.string`."""
+        return UserAgent(self.headers.get("user-agent", ""))
 
     @property
     def referrer(self) -> str | None:

@@ -127,6 +127,12 @@ async def test_our_own_errors_keep_their_status(site: StartSite) -> None:
     assert (reply.status, reply.body) == (409, b"taken\n")
 
 
+async def test_our_response_is_an_answer_too(site: StartSite) -> None:
+    async with site(lambda request: functions_framework.Response("x", 201, {"x-a": "1"})) as made:
+        reply = await made.ask("/")
+    assert (reply.status, reply.body, reply.headers["x-a"]) == (201, b"x", "1")
+
+
 async def test_none_is_no_answer_in_flask(site: StartSite) -> None:
     async with site(lambda request: None) as made:
         assert (await made.ask("/")).status == 500

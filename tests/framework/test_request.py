@@ -97,6 +97,11 @@ def test_values_are_those_of_the_query_and_then_of_the_form() -> None:
     assert (got.values["a"], got.values["b"], got.values.getlist("a")) == ("1", "3", ["1", "2"])
 
 
+def test_the_user_agent_is_text_with_flasks_name() -> None:
+    got = make(fields=((b"user-agent", b"curl/8"),))
+    assert (got.user_agent, got.user_agent.string, make().user_agent) == ("curl/8", "curl/8", "")
+
+
 def test_cookies_are_read() -> None:
     got = make(fields=((b"Cookie", b'a=1; b="x y"; broken; c='),))
     assert got.cookies.to_dict() == {"a": "1", "b": "x y", "c": ""}

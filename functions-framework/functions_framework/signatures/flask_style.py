@@ -172,7 +172,18 @@ def _environ(received: Request) -> dict[str, Any]:
 
 def _call_user() -> Any:
     written = flask.request.environ.get(_CALLED) or flask.current_app.extensions[_CALLED]
-    return written(_request())
+    return _flasks(written(_request()))
+
+
+def _flasks(result: Any) -> Any:
+    """A response of ours as one of Flask's; anything else as it is."""
+    if not isinstance(result, response.Response):
+        return result
+    reply = response.answer(result)
+    if isinstance(reply, response.Stream):
+        raise TypeError("a function written for Flask streams with flask.Response, not with our Response")
+    status, lines, body = reply
+    return flask.Response(body, status, _pairs(lines))
 
 
 def _request() -> flask.Request:
@@ -186,7 +197,7 @@ def _call_async(application: flask.Flask, written: Callable[..., Any]) -> Callab
             try:
                 result: Any = application.preprocess_request()
                 if result is None:
-                    result = await written(_request())
+                    result = _flasks(await written(_request()))
             except Exception as error:  # noqa: BLE001  # raised again where nothing handles it
                 caught = error
                 result = _dispatched(application, lambda: application.handle_user_exception(caught))
@@ -207,9 +218,12 @@ def _dispatched(application: flask.Flask, run: Callable[[], Any]) -> Any:
 
 def _of_ours(error: Exception) -> flask.Response:
     told = cast("errors.HttpError", error)
-    lines = [line.decode("latin-1").partition(": ") for line in told.lines.splitlines()]
-    headers = [(name, value) for name, _, value in lines]
-    return flask.Response(f"{told.message}\n", told.status, headers, mimetype="text/plain")
+    return flask.Response(f"{told.message}\n", told.status, _pairs(told.lines), mimetype="text/plain")
+
+
+def _pairs(lines: bytes) -> list[tuple[str, str]]:
+    cut = (line.decode("latin-1").partition(": ") for line in lines.split(b"\r\n") if line)
+    return [(name, value) for name, _, value in cut]
 
 
 def _chunks(answered: flask.Response) -> Generator[bytes, None, None]:

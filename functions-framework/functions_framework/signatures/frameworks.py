@@ -1,8 +1,8 @@
 """Which other framework an HTTP function is written for, told by the user's code alone; it imports none of them.
 
-A function is written for Flask when the user's own files import flask or werkzeug, anywhere; for Starlette when
-`functions_framework.aio` declares it; and an object or function with the parameters of ASGI or WSGI is an
-application of either.
+A function is written for Flask when the user's own files import flask or werkzeug, anywhere, or name something of
+a library's module that does; for Starlette when `functions_framework.aio` declares it; and an object or function
+with the parameters of ASGI or WSGI is an application of either.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from functions_framework import registry
 from functions_framework.registry import Note, Signature
 
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*,[ \t]*)?(?:flask|werkzeug)\b", re.MULTILINE)
+_FLASK = frozenset({"flask", "werkzeug"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _ASGI = ("scope", "receive", "send")
 _APPLICATIONS = (_ASGI, ("environ", "start_response"))
@@ -54,11 +55,14 @@ def is_asgi(written: Callable[..., Any]) -> bool:
 
 
 def uses_flask(written: Callable[..., Any]) -> bool:
-    """True when a file of the user's imports flask, and it can be imported."""
+    """True when a file of the user's imports flask, or names something whose module does; and flask is there."""
     module = sys.modules.get(getattr(written, "__module__", None) or "")
-    if module is None or not any(map(_imports_flask, _files(module))):
+    if module is None:
         return False
-    return find_spec("flask") is not None
+    own = list(_own(module))
+    if any(_imports_flask(Path(str(each.__file__))) for each in own):
+        return find_spec("flask") is not None
+    return "flask" in sys.modules and any(map(_names_flask, own))
 
 
 def importing(module: ModuleType) -> AbstractContextManager[object]:
@@ -90,8 +94,16 @@ def _imports_flask(file: Path) -> bool:
     return b"flask" in text and _IMPORT.search(text) is not None
 
 
-def _files(module: ModuleType) -> Iterator[Path]:
-    """The user's files: the module's, and those of what it uses that lie beside it or below."""
+def _names_flask(module: ModuleType) -> bool:
+    """True when something that the module uses comes from a module which imports flask, such as a chat's adapter."""
+    others = (sys.modules.get(name) for name in _used(module))
+    return any(
+        other is not None and _FLASK & {name.partition(".")[0] for name in _used(other)} for other in others
+    )
+
+
+def _own(module: ModuleType) -> Iterator[ModuleType]:
+    """The user's modules: this one, and those of what it uses that lie beside it or below."""
     home = Path(getattr(module, "__file__", None) or "/nowhere/at/all").parent
     seen, waiting = {module.__name__}, [module]
     while waiting:
@@ -99,7 +111,7 @@ def _files(module: ModuleType) -> Iterator[Path]:
         file = getattr(current, "__file__", None)
         if not file or not Path(file).is_relative_to(home) or "site-packages" in file:
             continue
-        yield Path(file)
+        yield current
         new = _used(current) - seen
         seen |= new
         waiting += [found for name in new if (found := sys.modules.get(name)) is not None]
