@@ -205,7 +205,7 @@ class LazyASGIApp:
         await self.app(scope, receive, send)
 
 
-app = LazyWSGIApp()
+app: LazyWSGIApp = LazyWSGIApp()
 
 
 def request_of(environ: dict[str, Any]) -> Request:
