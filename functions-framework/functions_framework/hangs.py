@@ -44,7 +44,8 @@ class Hangs:
 
     def end(self, call: Hanging) -> None:
         """Begin to end this call."""
-        self._loop.call_soon(self._raise, call, 0, None)  # the answer to the caller goes first
+        # At once: until it ends, what spins delays the answer to everybody, its caller included.
+        self._raise(call, 0, None)
 
     def _raise(self, call: Hanging, attempt: int, before: tuple[float, float] | None) -> None:
         with call.gate:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Protocol
 
-from functions_framework import clock, exits, lifespan, link, server
+from functions_framework import clock, exits, lifecycle, link, server
 from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
 
@@ -100,14 +100,14 @@ class Instance:
             await self._end(site, await self._orders.get())
             line.cancel()
         if self._program.stops:
-            await lifespan.stop(self._program.stops, seconds=max(_STOPS_AT_LEAST, self._settings.grace))
+            await lifecycle.stop(self._program.stops, seconds=max(_STOPS_AT_LEAST, self._settings.grace))
         if self._hung:
             raise exits.StartError("FunctionHung", self._hung)
 
     async def _start_up(self, site: server.Server) -> None:
         """Run the start hooks; an order to end cuts them short."""
         async with asyncio.TaskGroup() as group:
-            starting = group.create_task(_outcome(lifespan.start(self._program.starts)))
+            starting = group.create_task(_outcome(lifecycle.start(self._program.starts)))
             ordered = group.create_task(self._orders.get())
             done, _ = await asyncio.wait({starting, ordered}, return_when=asyncio.FIRST_COMPLETED)
             if ordered in done:

@@ -25,6 +25,7 @@ from functions_framework import (
     deadline,
     exits,
     instrument,
+    lifecycle,
     neighbours,
     registry,
     routing,
@@ -64,11 +65,13 @@ def load(
         from functions_framework import execution  # noqa: PLC0415  # few instances are told to
 
         execution.install(environ)
+    lifecycle.take()  # what another file noted in this process is not this one's
     with deadline.importing(source, settings.import_seconds):
         module = _import(source)
     around = instrument.Source(vars(module), source.parent)
     named = _find(module, settings)
-    return compose(named, around, signature=settings.signature, environ=environ, runtime=runtime)
+    made = compose(named, around, signature=settings.signature, environ=environ, runtime=runtime)
+    return lifecycle.joined(made)
 
 
 def compose(
@@ -130,7 +133,10 @@ def _source(path: Path) -> Path:
 def _import(source: Path) -> ModuleType:
     name = _module_name(source)
     loader = importlib.machinery.SourceFileLoader(name, str(source))
-    spec = importlib.util.spec_from_file_location(name, source, loader=loader)
+    # With places to search it is a package too, so that `from .other import name` finds what lies beside it.
+    spec = importlib.util.spec_from_file_location(
+        name, source, loader=loader, submodule_search_locations=[str(source.parent)]
+    )
     if spec is None:
         raise exits.StartError("SourceNotFound", f"{str(source)!r} cannot be imported; name a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -19,6 +19,7 @@ from functions_framework import clock, errors, hangs
 
 _AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 _GROW_AFTER = 0.005
+_GROW_BUSY_AFTER = 0.1
 _BUSY = 0.8
 _MOST_BUSY = 2 * _AT_ONCE
 _QUEUE_PER_THREAD = 16
@@ -30,7 +31,7 @@ _NO_GATE = threading.Lock()  # of a call that has not been given up
 def _share_lock(threads: int) -> None:
     """The loop waits for the interpreter lock behind every thread that computes: the more, the shorter their turns."""
     share = min(1.0, _AT_ONCE / threads)
-    sys.setswitchinterval(max(_LEAST_TURN, _TURN * share**3))
+    sys.setswitchinterval(max(_LEAST_TURN, _TURN * share**5))
 
 
 class Call:
@@ -98,6 +99,7 @@ class Pool:
         self._outstanding = 0
         self._completed = 0
         self._peak = 0
+        self._refill: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._shrinking: asyncio.TimerHandle | None = None
         self._running: dict[int, Call] = {}  # by thread; whoever takes a call out decides how it ends
@@ -172,8 +174,9 @@ class Pool:
         self._outstanding -= 1
         self.stuck += 1
         self._workers -= 1
-        if self._workers < self._outstanding:
-            self._add_capacity()
+        if self._refill is None:
+            # Not at once: what waits may be about to be given up too, and would begin to hang in the new thread.
+            self._refill = self._loop.call_later(_GROW_AFTER, self._replace)
         call.gate = threading.Lock()
         if self._running.pop(call.ident, None) is call:
             self._hangs.end(call)
@@ -189,11 +192,19 @@ class Pool:
 
     def close(self) -> None:
         """Let idle threads end; threads are daemons, so a hanging one does not keep the process."""
-        for timer in (self._growth, self._shrinking):
+        for timer in (self._growth, self._shrinking, self._refill):
             if timer is not None:
                 timer.cancel()
         for _ in range(self._workers):
             self._queue.put(None)
+
+    def _replace(self) -> None:
+        """Add a thread for each that was left behind, as far as calls wait for it."""
+        self._refill = None
+        while self._workers < min(self._outstanding, _AT_ONCE, self._size):
+            self._spawn()
+        if self._workers < self._outstanding:
+            self._add_capacity()
 
     def _add_capacity(self) -> None:
         if self._workers < min(_AT_ONCE, self._size):
@@ -201,9 +212,9 @@ class Pool:
         elif self._workers < self._size and self._growth is None:
             self._watch()
 
-    def _watch(self) -> None:
+    def _watch(self, seconds: float = _GROW_AFTER) -> None:
         mark = (self._completed, clock.monotonic(), clock.cpu_seconds())
-        self._growth = self._loop.call_later(_GROW_AFTER, self._grow, mark)
+        self._growth = self._loop.call_later(seconds, self._grow, mark)
 
     def _grow(self, mark: tuple[int, float, float]) -> None:
         """Add threads if calls wait and it would help: nothing finished, or the processor is not the limit."""
@@ -219,7 +230,7 @@ class Pool:
         for _ in range(more):
             self._spawn()
         if self._workers < min(self._outstanding, self._size):
-            self._watch()
+            self._watch(_GROW_AFTER if idle else _GROW_BUSY_AFTER)
         if self._shrinking is None:
             self._shrinking = self._loop.call_later(_KEEP_IDLE, self._shrink)
 

@@ -18,6 +18,8 @@ _SHORTEST = 0.05
 _LEAST_LEASH = 0.002
 _ON_TIME = 0.98  # of two clocks, one may be a little late
 _HERE = str(Path(__file__).parent)
+_PYTHONS = str(Path(signal.__file__).parent)
+_PACKAGES = "-packages/"  # site-packages and dist-packages lie below Python's own
 # Code that runs the loop or is run by it; an error raised there would end the process.
 _LOOPS = (str(Path(asyncio.__file__).parent), f"{_HERE}/instance.py")
 
@@ -47,6 +49,7 @@ class Watchdog:
         self._turn = 0.0  # when the loop last came round
         self._last = 0.0  # when it did, or a request began, or a call was interrupted
         self._hurried = 0.0  # calls are on the leash until then
+        self._begun = False  # nothing but a request's begin happened since `_last`
         self._seen: FrameType | None = None
         self._installed = False
         self.pulse: Callable[[float], None] = _nobody
@@ -72,6 +75,8 @@ class Watchdog:
         """A request begins and nobody watches yet, or calls are on the leash."""
         now = self._last = clock.monotonic()
         if now < self._hurried:
+            self._begun = True
+            signal.setitimer(signal.ITIMER_REAL, self._leash, self._leash)
             return
         self.watching = True
         self._turn = now
@@ -85,6 +90,7 @@ class Watchdog:
 
     def _beat(self) -> None:
         now = self._last = self._turn = clock.monotonic()
+        self._begun = False
         if not self._installed:
             return
         if self._hurried:
@@ -110,12 +116,14 @@ class Watchdog:
 
     def _alarm(self, _number: int, frame: FrameType | None) -> None:
         now = clock.monotonic()
+        # That this runs shows that the lock is free, only the loop is late; more than that is for who listens.
+        self.pulse(min(now + self._timeout / 4, self._turn + 1.5 * self._timeout))
         if now - self._last < (self._leash if self._hurried else self._timeout) * _ON_TIME:
             return
         root = _users_root(frame)
         if root is None:
             return
-        if self._hurried and root is not self._seen:
+        if self._hurried and not self._begun and root is not self._seen:
             self._seen = root  # raised the next time, if it still blocks
             return
         self._interrupt(now)
@@ -127,8 +135,6 @@ class Watchdog:
             signal.setitimer(signal.ITIMER_REAL, self._leash, self._leash)
         self._seen = None
         self._hurried = now + self._timeout / 4
-        # The lock was free for this; what blocks on and catches everything is left to who listens to the pulse.
-        self.pulse(min(now + self._timeout / 4, self._turn + 1.5 * self._timeout))
         raise BlockedError(
             f"it blocked the loop for {self._timeout:g} seconds; await, or make it a `def` function"
         )
@@ -139,9 +145,14 @@ def _users_root(frame: FrameType | None) -> FrameType | None:
     root, is_users = None, False
     while frame is not None and not frame.f_code.co_filename.startswith(_LOOPS):
         root = frame
-        is_users = is_users or not frame.f_code.co_filename.startswith(_HERE)
+        is_users = is_users or _is_users(frame.f_code.co_filename)
         frame = frame.f_back
     return root if is_users else None
+
+
+def _is_users(file: str) -> bool:
+    """Code that is neither the framework's nor Python's own."""
+    return not file.startswith((_HERE, "<frozen")) and (not file.startswith(_PYTHONS) or _PACKAGES in file)
 
 
 def _nobody(_until: float) -> None:

@@ -34,7 +34,7 @@ async def main(threads: int) -> None:
         command = Command(Path(folder), threads=threads)
         try:
             await command.ready()
-            for kind in KINDS:
+            for kind in sys.argv[2:] or KINDS:
                 print(line(await hang(command, kind, callers=threads + 1)), flush=True)
         finally:
             print(f"exit code {command.stop()} after SIGTERM")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from traceback import extract_tb
 from typing import Any, TypeVar, cast
 
 from functions_framework import exits
-from functions_framework.program import Hook
+from functions_framework.program import Hook, Program
 
 _log = logging.getLogger("functions_framework")
 _HERE = str(Path(__file__).parent)
@@ -55,6 +56,14 @@ def take() -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
     _STARTS.clear()
     _STOPS.clear()
     return noted
+
+
+def joined(program: Program) -> Program:
+    """The program with what has been noted: it starts last and stops first, so it finds what others started."""
+    starts, stops = take()
+    if not (starts or stops):
+        return program
+    return dataclasses.replace(program, starts=(*program.starts, *starts), stops=(*stops, *program.stops))
 
 
 async def start(hooks: Sequence[Hook]) -> None:
