@@ -119,6 +119,10 @@ def with_context(context: Context, given: Item) -> Any:
     return [given.name, request.method]
 
 
+def skips(request, verbose=False, limit: int = 3):  # type: ignore[no-untyped-def]  # as users write it
+    return [verbose, limit]
+
+
 def refuses(given: Item) -> None:
     raise HttpError(409, "There is one already.")
 
@@ -142,6 +146,7 @@ async def streams(count: int) -> AsyncIterator[Event]:
         (loose, "/", {"any": [1, None]}, 200, {"any": [1, None]}),
         (number, "/", 41, 200, 42),
         (with_context, "/", {"name": "a", "price": 1}, 200, ["a", "POST"]),
+        (skips, "/?limit=4&verbose=1", None, 200, [False, 4]),
         (refuses, "/", {"name": "a", "price": 1}, 409, ...),
     ],
 )  # fmt: skip

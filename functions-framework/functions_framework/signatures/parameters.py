@@ -13,8 +13,8 @@ import inspect
 import types
 import typing
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from functions_framework import exits, registry, routing
@@ -131,21 +131,35 @@ def describe(written: Callable[..., Any], path: str | None = None) -> Surface:
     found = [each for each in signature(written).parameters.values() if each.kind not in _VARIADIC]
     hints = hints_of(written)
     first_type = note.options.get("input", UNKNOWN) if note else UNKNOWN
-    made: list[Parameter] = []
-    for index, one in enumerate(found):
-        hint = hints.get(one.name, UNKNOWN)
-        if index == 0 and first_type is not UNKNOWN:
-            hint = Annotated[first_type, Body()]
-        follows_context = bool(made) and made[0].source == "context"
-        if follows_context and hint is UNKNOWN and one.default is UNKNOWN and one.name not in variables:
-            made.append(Parameter(one.name, "body", UNKNOWN))  # OpenFunction's `f(context, data)`
-            continue
-        parameter = _parameter(one, hint, variables=variables, first=index == 0)
-        if parameter is not None:
-            made.append(parameter)
-    surface = Surface(tuple(made), hints.get("return", UNKNOWN))
+    if found and first_type is not UNKNOWN:
+        hints = {**hints, found[0].name: Annotated[first_type, Body()]}
+    surface = Surface(_filled(found, hints, variables), hints.get("return", UNKNOWN))
     _check(name_of(written), surface)
     return surface
+
+
+def _filled(
+    found: Sequence[inspect.Parameter], hints: Mapping[str, Any], variables: frozenset[str]
+) -> tuple[Parameter, ...]:
+    made: list[Parameter] = []
+    skipped = False
+    for one in found:
+        hint = hints.get(one.name, UNKNOWN)
+        if (
+            made
+            and made[0].source == "context"
+            and hint is one.default is UNKNOWN
+            and one.name not in variables
+        ):
+            made.append(Parameter(one.name, "body", UNKNOWN))  # OpenFunction's `f(context, data)`
+            continue
+        parameter = _parameter(one, hint, variables=variables, first=one is found[0])
+        if parameter is None:
+            skipped = True
+        else:
+            # Behind one that is left alone a position would be another's.
+            made.append(replace(parameter, by_name=True) if skipped else parameter)
+    return tuple(made)
 
 
 def signature_of(surface: Surface) -> registry.Signature:
