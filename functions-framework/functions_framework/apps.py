@@ -6,10 +6,13 @@ It serves nothing itself; timeouts, threads and health are the server's, so they
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from functions_framework import errors, exits, flow, loader, registry, response, settings
 from functions_framework.function import Function
@@ -20,7 +23,9 @@ from functions_framework.response import Reply
 if TYPE_CHECKING:
     from flask import Flask
 
+_log = logging.getLogger("functions_framework")
 _T = TypeVar("_T")
+_CRASH = response.plain(500, "Internal Server Error", lines=b"x-google-status: crash\r\n")
 _ASYNC_STYLES = frozenset({"starlette_style"})
 
 
@@ -123,7 +128,11 @@ class AsgiApp:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        reply = await self._reply(_of_scope(scope, body))
+        try:
+            reply = await self._reply(_of_scope(scope, body))
+        except Exception:  # noqa: BLE001  # a server's loop must outlive a function's error
+            _log.exception("The function raised")
+            reply = _CRASH
         if isinstance(reply, response.Stream):
             await _send_stream(reply, send)
         else:
@@ -231,8 +240,6 @@ def _ends(environ: dict[str, Any]) -> bool:
 
 
 def _quoted(path: bytes, query: str) -> bytes:
-    from urllib.parse import quote  # noqa: PLC0415  # only for servers that do not tell the target
-
     target = quote(path, safe="/!$&'()*+,:;=@~")
     return f"{target}?{query}".encode("latin-1") if query else target.encode("latin-1")
 
@@ -282,7 +289,7 @@ def _flask(program: Program) -> Flask:
         if isinstance(only.written, flask.Flask):
             return only.written
         if frameworks.uses_flask(only.written):
-            return flask_style.with_files_missing(flask_style.application_of(only.written))
+            return _as_googles(flask_style.with_files_missing(flask_style.application_of(only.written)))
     inner = WsgiApp(program)
     first = program.functions[0]
     application = flask_style.new_application(first.name, flask_style.home_of(first.written or create_app))
@@ -292,6 +299,14 @@ def _flask(program: Program) -> Flask:
         return flask.Response(body if isinstance(body, Iterator) else b"".join(body), status, _pairs(lines))
 
     flask_style.add_view(application, view)
+    return _as_googles(application)
+
+
+def _as_googles(application: Flask) -> Flask:
+    """The application with Google's mark on what nothing handles."""
+    if 500 not in application.error_handler_spec[None]:
+        status, lines, body = _CRASH
+        application.register_error_handler(500, lambda _: (body, status, _pairs(lines)))
     return application
 
 
@@ -371,10 +386,8 @@ def _pairs(lines: bytes) -> list[tuple[str, str]]:
 
 
 def _crash(environ: dict[str, Any]) -> Reply:
-    import traceback  # noqa: PLC0415  # only when a function fails
-
     environ["wsgi.errors"].write(traceback.format_exc())
-    return response.plain(500, "Internal Server Error", lines=b"x-google-status: crash\r\n")
+    return _CRASH
 
 
 async def _awaited(result: Awaitable[_T]) -> _T:

@@ -146,7 +146,11 @@ def function(request):
     client = functions_framework.create_app("function", source(text)).test_client()
     assert (client.get("/").status_code, client.get("/").text) == (418, "I'm a teapot")
     other = client.get("/other")
-    assert (other.status_code, "secret" in other.text) == (500, False)
+    assert (other.status_code, other.headers["x-google-status"], "secret" in other.text) == (
+        500,
+        "crash",
+        False,
+    )
 
 
 def test_a_stream_is_a_stream(source: Make) -> None:
@@ -224,6 +228,14 @@ def test_without_flask_it_is_a_wsgi_application(source: Make, monkeypatch: pytes
     assert "ZeroDivisionError" in environ["wsgi.errors"].getvalue()
     with pytest.raises(exits.StartError, match=r"functions_framework.testing"):
         application.test_client()
+
+
+async def test_an_error_of_an_asgi_application_is_a_crash(source: Make) -> None:
+    async with asking(
+        create_asgi_app("function", source("async def function(request):\n    1 / 0\n"))
+    ) as client:
+        told = await client.get("/")
+    assert (told.status_code, told.headers["x-google-status"]) == (500, "crash")
 
 
 AIO = """
