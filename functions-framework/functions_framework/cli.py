@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", help="the file that holds it (FUNCTION_SOURCE; default: main.py)")
     parser.add_argument(
         "--signature-type",
-        help="http or cloudevent, for a function without decorator (FUNCTION_SIGNATURE_TYPE)",
+        help="http, cloudevent, event or openfunction, for a function without decorator (FUNCTION_SIGNATURE_TYPE)",
     )
     parser.add_argument("--host", help="address to listen on (HOST; default: 0.0.0.0)")
     parser.add_argument("--port", help="port to listen on (PORT; default: 8080)")
