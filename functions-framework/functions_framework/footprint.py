@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions_framework import clock
+
 _TASKS = Path("/proc/self/task")
 _FILES = Path("/proc/self/fd")
 _MAPS = Path("/proc/self/maps")
@@ -35,6 +37,17 @@ class Footprint:
 def take() -> Footprint:
     """Look at this process now."""
     return Footprint(_threads(), _held(), _loops())
+
+
+def take_when_quiet(seconds: float) -> Footprint:
+    """As `take`, once no thread is left, at the latest after this time.
+
+    A thread that was joined is still the kernel's for a moment, and nothing tells when it is not.
+    """
+    over = clock.monotonic() + seconds
+    while (found := take()).threads and clock.monotonic() < over:
+        os.sched_yield()
+    return found
 
 
 def grown(before: Footprint, after: Footprint) -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from functions_framework import (
     child,
-    clock,
     control,
     exits,
     footprint,
@@ -69,18 +68,10 @@ def rehearse(folder: Path) -> str:
                 _perform(program, folder / "rehearsal")
     except (_MissedError, OSError, RuntimeError) as error:
         missed = f"{type(error).__name__}: {error}"
-    left = _left(before)
+    left = footprint.grown(before, footprint.take_when_quiet(_GONE_WITHIN))
     if left:
         raise exits.StartError("TemplateFailed", f"the rehearsal left {left} behind; report this as a bug")
     return missed
-
-
-def _left(before: footprint.Footprint) -> str:
-    """What stays; a thread that was joined is still the kernel's for a moment, and nothing tells when it is not."""
-    over = clock.monotonic() + _GONE_WITHIN
-    while (left := footprint.grown(before, footprint.take())) and clock.monotonic() < over:
-        os.sched_yield()
-    return left
 
 
 def _perform(program: Program, node: Path) -> None:

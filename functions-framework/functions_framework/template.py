@@ -42,6 +42,7 @@ from functions_framework.program import Program
 _POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LOOK_EVERY_MS = 2000
 _BACKLOG = 64
+_QUIET_WITHIN = 0.2  # a thread that an import ended is gone by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _warmed(load: Callable[[], Program | None]) -> Warm:
     before = footprint.take()
     program = load()
     pools = _pools()
-    after = footprint.take()
+    after = footprint.take_when_quiet(_QUIET_WITHIN)
     gc.disable()  # until the fork, so that no collection touches pages the forks share
     gc.collect()
     filled = pages.fill_holes()

@@ -45,7 +45,7 @@ class TemplateKeeper:
     def _all(self, deployments: Sequence[apps.Deployment]) -> None:
         """End templates of what is gone; warm what an earlier node had warm, newest first."""
         self._deployments = {_revision(one): one for one in deployments}
-        held = {(about.namespace, about.revision) for about in self._templates.list()}
+        held = {(about.namespace, about.revision) for about in self._templates.list() if about.revision}
         for revision in held - self._deployments.keys():
             self._drop(*revision)
         newest_first = sorted(

@@ -41,6 +41,7 @@ class Runnable:
     digest: str
     trusted: bool = False
     template_argv: Sequence[str] = ()
+    dependencies: Path | None = None  # the folder of its packages in a layer that other images may share
     readable: Sequence[Path] = field(default_factory=list)
 
 
@@ -119,4 +120,12 @@ def _runnable(unpacked: launch.Image, process: launch.Process, home: Home) -> Ru
         digest=unpacked.digest,
         template_argv=[spawn.interpreter(), *process.argv[1:-2], *TEMPLATE] if serves_function else (),
         readable=[home.layers, home.unpacked],
+        dependencies=_dependencies(process.env, home.layers) if serves_function else None,
     )
+
+
+def _dependencies(env: Mapping[str, str], layers: Path) -> Path | None:
+    """The first folder of the import path, followed to the layer it lies in; None when it lies in none."""
+    first, rest, _ = env.get("PYTHONPATH", "").partition(os.pathsep)
+    found = Path(first).resolve() if first and rest else None
+    return found if found is not None and found.is_relative_to(layers.resolve()) else None

@@ -32,7 +32,10 @@ class Inventory:
     def _list_templates(self) -> Iterable[ProcessInfo]:
         for about in self._templates.list():
             pss, uss = processes.memory(about.identity.pid)
-            yield ProcessInfo("template", about.namespace, about.revision, about.identity.pid, pss, uss)
+            note = "" if about.revision else "the packages of a dependency layer"
+            yield ProcessInfo(
+                "template", about.namespace, about.revision, about.identity.pid, pss, uss, note=note
+            )
 
     def _list_instances(self) -> Iterable[ProcessInfo]:
         for one in self._workers():

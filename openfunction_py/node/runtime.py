@@ -28,7 +28,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TemplateSpec:
-    """What a revision template is made from: the code it imports, with which environment, in which trust domain."""
+    """What a template is made from: the code it imports, with which environment, in which trust domain.
+
+    `revision` is empty in the spec of a dependency template; a revision's names the one that it is best forked from.
+    """
 
     key: str
     namespace: str
@@ -39,6 +42,7 @@ class TemplateSpec:
     level: sandbox.Level
     needs: sandbox.Needs
     image: str = ""
+    dependencies: TemplateSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,10 @@ def make_template(
     values = {**BASE_ENV, **runnable.env, **env.shared()}
     namespace = pod.metadata.namespace
     account = pod.spec.service_account_name or "default"
+    needs = Needs(
+        readable=[*runnable.readable, home.instances_dir, *interpreter_paths()],
+        writable=[home.pod_logs / namespace],
+    )
     return TemplateSpec(
         key=naming.digest_of([namespace, account, revision, runnable.digest, values], length=12),
         namespace=namespace,
@@ -122,10 +126,32 @@ def make_template(
         env=values,
         cwd=runnable.cwd,
         level=level,
-        needs=Needs(
-            readable=[*runnable.readable, home.instances_dir, *interpreter_paths()],
-            writable=[home.pod_logs / namespace],
-        ),
+        needs=needs,
+        image=runnable.digest,
+        dependencies=_dependencies(namespace, account, runnable=runnable, level=level, needs=needs),
+    )
+
+
+def _dependencies(
+    namespace: str, account: str, *, runnable: Runnable, level: Level, needs: Needs
+) -> TemplateSpec | None:
+    """The template of the image's packages, shared in one namespace by one service account.
+
+    It gets nothing of the Pod's environment, so no Secret; the function's file only tells it what to import.
+    """
+    layer = runnable.dependencies
+    if layer is None:
+        return None
+    source = runnable.cwd / (runnable.env.get("FUNCTION_SOURCE") or runnable.env.get("FUNC_SRC") or "main.py")
+    return TemplateSpec(
+        key=naming.digest_of([namespace, account, str(layer), "dependencies"], length=12),
+        namespace=namespace,
+        revision="",
+        argv=[*runnable.template_argv, "--dependencies", str(layer)],
+        env={**BASE_ENV, "PYTHONPATH": str(layer), "FUNCTION_SOURCE": str(source)},
+        cwd=layer,
+        level=level,
+        needs=needs,
         image=runnable.digest,
     )
 

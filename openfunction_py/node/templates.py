@@ -1,4 +1,7 @@
-"""Revision templates: the warm processes that instances are forks of, one per key, and the node's line to each.
+"""Templates: the warm processes that instances are forks of, one per key, and the node's line to each.
+
+A revision's is a fork of its dependency template, which revisions of one namespace and service account share; where
+that cannot be had, it stands alone.
 
 It keeps no environment on disk, for that may hold Secrets; what it cannot reach again is started anew.
 """
@@ -8,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +33,7 @@ FORK_SECONDS = 10.0
 EXIT_SECONDS = 2.0
 MAX_CODES = 4096
 DEFAULT_BUDGET = 1 << 30
+LONGEST_FOLDER = 90  # a socket's path has 107 bytes, and a template first binds at one of 9 more
 FIRST_DIAL, LONGEST_DIAL = 0.005, 0.1
 
 logger = log.get("node.templates")
@@ -42,6 +48,7 @@ class About:
     revision: str
     identity: Identity
     image: str = ""
+    parent: str = ""  # the key of the dependency template it is a fork of
 
     def to_record(self) -> dict[str, Any]:
         """The facts as they are kept in a state file."""
@@ -51,15 +58,15 @@ class About:
             "revision": self.revision,
             "identity": self.identity.to_record(),
             "image": self.image,
+            "parent": self.parent,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> About:
         """Read a state file; raises KeyError."""
         identity = Identity.from_record(record["identity"])
-        return cls(
-            record["key"], record["namespace"], record["revision"], identity, str(record.get("image", ""))
-        )
+        image, parent = str(record.get("image", "")), str(record.get("parent", ""))
+        return cls(record["key"], record["namespace"], record["revision"], identity, image, parent)
 
 
 @dataclass(slots=True)
@@ -76,14 +83,21 @@ class Template:
     used: float = 0.0
 
     async def fork(self, spec: control.ForkSpec) -> int:
-        """The pid of a new fork; raises runtime.RefusedError."""
+        """The pid of a new instance; raises runtime.RefusedError."""
+        return await self._ask(spec.instance, lambda request: control.fork(request, spec))
+
+    async def revise(self, name: str, spec: control.RevisionSpec) -> int:
+        """The pid of a new revision template; raises runtime.RefusedError."""
+        return await self._ask(name, lambda request: control.revise(request, spec))
+
+    async def _ask(self, name: str, order: Callable[[str], Mapping[str, Any]]) -> int:
         self.count += 1
         self.used = asyncio.get_running_loop().time()
-        request = f"{spec.instance}/{self.count}"
+        request = f"{name}/{self.count}"
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.forks[request] = answer
         try:
-            await self.link.send(control.fork(request, spec))
+            await self.link.send(order(request))
             async with asyncio.timeout(FORK_SECONDS):
                 return await answer
         except (ConnectionError, TimeoutError) as error:
@@ -165,6 +179,7 @@ class Templates:
         self._group = group
         self._ready: dict[str, Template] = {}
         self._importing: dict[str, About] = {}
+        self._wanted: Counter[str] = Counter()  # dependency templates that a start is about to use
         self._starting: dict[str, asyncio.Lock] = {}
         self._refused: dict[str, runtime.RefusedError] = {}
 
@@ -207,8 +222,49 @@ class Templates:
                 await self._quit(key)
 
     async def _start(self, spec: TemplateSpec) -> Template:
+        if spec.dependencies is not None:
+            self._wanted[spec.dependencies.key] += 1
+            try:
+                about = await self._revised(spec, spec.dependencies)
+            except (runtime.RefusedError, OSError) as error:
+                logger.info("a revision's template stands alone", revision=spec.revision, error=str(error))
+            else:
+                return await self._import(about)
+            finally:
+                self._wanted[spec.dependencies.key] -= 1
+        return await self._import(self._spawned(spec))
+
+    async def _revised(self, spec: TemplateSpec, dependencies: TemplateSpec) -> About:
+        """Fork the revision's template from its dependency template; raises RefusedError, and OSError."""
+        parent = await self.ensure(dependencies)
+        folder = self._folder(dependencies.key) / spec.key  # where the parent, and so its fork, may write
+        if len(os.fsencode(folder)) > LONGEST_FOLDER:
+            raise runtime.RefusedError("TemplateFailed", f"the path {folder} is too long for a socket in it")
+        _remove_folder(self._folder(spec.key))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        sandbox.give(folder, spec.level)
+        for shared in spec.needs.writable:
+            files.open_folder(shared)
+        self._folder(spec.key).symlink_to(folder)
+        order = control.RevisionSpec(
+            socket=str(folder / "s"),
+            exits=str(folder / "exits"),
+            log=str(folder / "log"),
+            cwd=str(spec.cwd),
+            env=spec.env,
+        )
+        identity = processes.identify(await parent.revise(spec.key, order))
+        if identity is None:
+            raise runtime.RefusedError("TemplateFailed", "the fork of the dependency template ended at once")
+        return About(spec.key, spec.namespace, spec.revision, identity, spec.image, dependencies.key)
+
+    def _spawned(self, spec: TemplateSpec) -> About:
         folder = self._folder(spec.key)
-        files.fresh_folder(folder, mode=0o700)
+        _remove_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        files.open_folder(folder.parent)
+        folder.chmod(0o700)
         sandbox.give(folder, spec.level)
         for shared in spec.needs.writable:
             files.open_folder(shared)
@@ -224,18 +280,21 @@ class Templates:
             confinement=sandbox.confinement(spec.level, needs),
         )
         try:
-            about = About(spec.key, spec.namespace, spec.revision, spawn.start(launch), image=spec.image)
+            return About(spec.key, spec.namespace, spec.revision, spawn.start(launch), image=spec.image)
         except OSError as error:
             raise runtime.RefusedError("StartFailed", f"no template could be started: {error}") from error
-        files.write_json(self._home.templates / f"{spec.key}.json", about.to_record())
-        self._importing[spec.key] = about
+
+    async def _import(self, about: About) -> Template:
+        """Meet a template that was just started, and end it when it cannot be used; raises RefusedError."""
+        files.write_json(self._home.templates / f"{about.key}.json", about.to_record())
+        self._importing[about.key] = about
         try:
             return await self._meet(about, seconds=IMPORT_SECONDS)
         except BaseException:
             await self._end(about)
             raise
         finally:
-            del self._importing[spec.key]
+            del self._importing[about.key]
 
     async def _meet(self, about: About, *, seconds: float) -> Template:
         """Dial a template until it answers, and believe what it says of itself; raises runtime.RefusedError."""
@@ -272,7 +331,8 @@ class Templates:
             pause = min(pause * 1.5, LONGEST_DIAL)
 
     def _last_words(self, key: str) -> str:
-        lines = files.tail(self._home.templates / f"{key}.log", lines=1)
+        own = self._folder(key) / "log"  # of a fork; the other's is opened for it
+        lines = files.tail(own if own.exists() else self._home.templates / f"{key}.log", lines=1)
         return lines.strip() or "the template ended without a word"
 
     async def _attend(self, template: Template) -> None:
@@ -310,6 +370,14 @@ class Templates:
                     processes.kill_group(about.identity)
                     async with self._starting[about.key]:  # whoever started it has heard that it ended
                         pass
+                await self._quit(about.key)
+        await self._quit_unneeded()
+
+    async def _quit_unneeded(self) -> None:
+        """End the dependency templates that no revision's template is a fork of, or is about to be."""
+        used = {about.parent for about in [*self._importing.values(), *self.list()]}
+        for about in self.list():
+            if not about.revision and about.key not in used and not self._wanted[about.key]:
                 await self._quit(about.key)
 
     async def _quit(self, key: str) -> None:
@@ -356,7 +424,20 @@ def _remove_files(home: Home, key: str) -> None:
     """Remove what a template that has ended leaves on disk."""
     for ending in ("json", "log"):
         (home.templates / f"{key}.{ending}").unlink(missing_ok=True)
-    shutil.rmtree(home.run / FOLDER / key, ignore_errors=True)
+    _remove_folder(home.run / FOLDER / key)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a template's folder, but not what revisions that are forks of it have below it."""
+    if folder.is_symlink():
+        shutil.rmtree(folder.resolve(), ignore_errors=True)
+        folder.unlink(missing_ok=True)
+        return
+    for entry in folder.glob("*"):
+        if not entry.is_dir():
+            entry.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty, or not there
+        folder.rmdir()
 
 
 def recorded_images(home: Home) -> set[str]:
