@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -38,6 +39,7 @@ class FakeSidecar:
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, Answer | Callable[[Asked], Answer]] = field(default_factory=dict)
     connections: int = 0
+    sockets: list[socket.socket] = field(default_factory=list)
 
     def answer(self, path: str, status: int = 200, body: bytes = b"", **headers: str) -> None:
         self.answers[path] = (status, headers, body)
@@ -58,6 +60,7 @@ def _handler(sidecar: FakeSidecar) -> type[BaseHTTPRequestHandler]:
 
         def setup(self) -> None:
             sidecar.connections += 1
+            sidecar.sockets.append(self.request)
             super().setup()
 
         def _answer(self) -> None:
@@ -90,7 +93,7 @@ class _Server(ThreadingHTTPServer):
         """A client that leaves is no error of the sidecar's."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(port: int = 0) -> Iterator[FakeSidecar]:
     """A sidecar that runs until the block ends."""
     sidecar = FakeSidecar()
@@ -103,4 +106,7 @@ def running(port: int = 0) -> Iterator[FakeSidecar]:
     finally:
         server.shutdown()
         server.server_close()
+        for kept in sidecar.sockets:
+            with contextlib.suppress(OSError):  # it is closed already
+                kept.shutdown(socket.SHUT_RDWR)
         thread.join(10)

@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from functions_framework.dapr import patience, port, wire
@@ -54,7 +54,7 @@ class Client:
     def call(self, ask: Ask[T]) -> T:
         """Ask and wait; raises SidecarUnavailable or DaprError."""
         request = wire.encode(ask, self.sidecar)
-        for wait in patience.waits(self.sidecar.patience):
+        for wait in self._waits():
             try:
                 return port.result(ask, self._exchange(request))
             except _Lost as error:
@@ -95,15 +95,13 @@ class Client:
                 raise ConnectionResetError("it closed the connection before it answered")
 
     def _kept_socket(self) -> socket.socket | None:
-        """A kept connection that the sidecar has not closed; bytes that nobody asked for count as closed."""
+        """A kept connection that the sidecar has not closed."""
         while self._sockets:
             try:
                 used = self._sockets.pop()
             except IndexError:  # another thread was first
                 return None
-            poll = select.poll()
-            poll.register(used, select.POLLIN)
-            if not poll.poll(0):
+            if _is_quiet(used.fileno()):
                 return used
             used.close()
         return None
@@ -113,7 +111,7 @@ class Client:
     async def acall(self, ask: Ask[T]) -> T:
         """The same on a loop."""
         request = wire.encode(ask, self.sidecar)
-        for wait in patience.waits(self.sidecar.patience):
+        for wait in self._waits():
             try:
                 async with asyncio.timeout(self.sidecar.timeout):
                     return port.result(ask, await self._aexchange(request))
@@ -162,7 +160,11 @@ class Client:
         loop = asyncio.get_running_loop()
         while self._streams:
             owner, reader, writer = self._streams.pop()
-            if owner is loop and not reader.at_eof() and not writer.is_closing():
+            if (
+                owner is loop
+                and not writer.is_closing()
+                and _is_quiet(writer.get_extra_info("socket").fileno())
+            ):
                 return reader, writer
             if not owner.is_closed():
                 writer.close()
@@ -180,6 +182,9 @@ class Client:
             if not owner.is_closed():
                 writer.close()
 
+    def _waits(self) -> Iterator[float]:
+        return iter(()) if self._closed.is_set() else patience.waits(self.sidecar.patience)
+
     def _give_up(self, ask: Ask[Any], error: _Lost, wait: float) -> None:
         """Return when it is worth another attempt; raise otherwise."""
         if wait and ask.patient and (ask.repeatable or not error.reached):
@@ -192,3 +197,10 @@ class Client:
 
     def _unavailable(self, ask: Ask[Any], reason: str) -> SidecarUnavailable:
         return SidecarUnavailable(ask.operation, ask.component, answer=reason)
+
+
+def _is_quiet(descriptor: int) -> bool:
+    """True for a connection on which nothing waits: neither its end, nor bytes that nobody asked for."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return not poll.poll(0)
