@@ -1,11 +1,11 @@
 """A time within which importing the user's file must end, and where it hangs when it does not.
 
-It uses the alarm signal and no Python thread, so nothing of it is left for a fork to inherit.
+It uses the alarm signal and no thread, so nothing of it is left for a fork to inherit. A call into C that never comes
+back to Python is out of its reach; whoever waits for the process to be ready ends that.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import linecache
 import signal
 import threading
@@ -15,8 +15,6 @@ from pathlib import Path
 from types import FrameType
 
 from functions_framework import exits
-
-_LAST_RESORT = 5.0  # after the deadline, for a call into C that lets no Python handler run
 
 
 class _LateImport(BaseException):
@@ -31,8 +29,6 @@ class _LateImport(BaseException):
 def importing(source: Path, seconds: float) -> Iterator[None]:
     """End an import of this file that takes longer.
 
-    A call into C that never comes back to Python is ended a little later by faulthandler: a traceback and exit code 1.
-
     Raises:
         StartError: ImportBlocked with the line that hangs.
     """
@@ -41,13 +37,11 @@ def importing(source: Path, seconds: float) -> Iterator[None]:
         return
     signal.signal(signal.SIGALRM, _alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    faulthandler.dump_traceback_later(seconds + _LAST_RESORT, exit=True)
     try:
         yield
     except _LateImport as late:
         raise exits.StartError("ImportBlocked", _sentence(source, late.places, seconds)) from late
     finally:
-        faulthandler.cancel_dump_traceback_later()
         if signal.getsignal(signal.SIGALRM) is _alarm:  # the user's file may have taken it
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
