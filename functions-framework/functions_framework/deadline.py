@@ -16,6 +16,8 @@ from types import FrameType
 
 from functions_framework import exits
 
+_AGAIN = 1.0  # an error raised in a destructor, or under a bare `except`, ends nothing; so it is raised again
+
 
 class _LateImport(BaseException):
     """Raised where the import hangs; no Exception, so that the user's `except Exception` does not take it."""
@@ -36,7 +38,7 @@ def importing(source: Path, seconds: float) -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGALRM, _alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     except _LateImport as late:

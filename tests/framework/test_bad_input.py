@@ -39,6 +39,8 @@ FF = "import functions_framework as ff\n"
             "import threading\ntry:\n    threading.Event().wait()\nexcept Exception:\n    pass\n", "hello",
             "ImportBlocked", "main.py line 3 (`threading.Event().wait()`)",
         ),
+        ("import time\nfor _ in range(9):\n    try: time.sleep(60)\n    except: pass\n    time.sleep(9)\n", "hello",
+            "ImportBlocked", "main.py line 5 (`time.sleep(9)`)"),
         ("import beside\n", "hello", "ImportBlocked", "beside.py line 2 (`threading.Lock()"),
         ("def hello(request:\n", "hello", "SyntaxError", "main.py line 1"),
         ("import nowhere_at_all\n", "hello", "DependencyFailed", "the module 'nowhere_at_all' is not installed"),
