@@ -151,7 +151,7 @@ class _Around:
             self._end(call, outcomes.status_of(error), outcomes.of_error(error))
             raise error
         try:
-            answer = self._render(call.result)
+            answer = self._answer(call)
         except Exception as problem:
             call.error = problem
             self._end(call, outcomes.status_of(problem), outcomes.of_error(problem))
@@ -160,6 +160,15 @@ class _Around:
             return replace(answer, chunks=self._watched(call, answer))
         self._end(call, answer[0], outcomes.of_status(answer[0]))
         return answer
+
+    def _answer(self, call: Invocation) -> Reply:
+        """A function's result is its signature's to render; a hook's is what any function may return.
+
+        An event function renders any result; an OpenFunction function's outcome may come from a hook as well.
+        """
+        signature = self._function.signature
+        own = not call.by_hook or signature in {"cloudevent", "event"} or hasattr(call.result, "with_code")
+        return self._render(call.result) if own else response.answer(call.result)
 
     def replaced(self, received: Request, status: int, ours: bool) -> None:  # noqa: FBT001  # as Function.replaced
         """The framework has answered in the function's place."""
@@ -196,6 +205,7 @@ class _Around:
                 answer = yield from self._hook(hook, call)
                 if answer is not None:
                     break
+            call.by_hook = answer is not None
             call.result = (yield _Step(function.call, call.argument)) if answer is None else answer
         except Exception as error:  # noqa: BLE001  # the boundary of the user's code; render raises it
             call.error = error
@@ -206,7 +216,7 @@ class _Around:
                 call.error = error
             else:
                 if answer is not None:
-                    call.result, call.error = answer, None
+                    call.result, call.error, call.by_hook = answer, None, True
 
     def _hook(self, hook: Hook, call: Invocation) -> Generator[_Step, Any, Any]:
         try:

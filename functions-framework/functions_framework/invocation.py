@@ -48,6 +48,7 @@ class Invocation:
         state: free for hooks and plugins; empty at the start of each call.
         plugins: the call's own plugin objects by name.
         result: what the function, or a hook in its place, returned.
+        by_hook: the result is a hook's.
         error: what the function or a hook raised; None while all is well.
         trace: this call's place in its trace; the caller's where no tracing is on; None without either.
         sender: a tracer's span around something that is sent; None where no tracing is on.
@@ -58,6 +59,7 @@ class Invocation:
         "_id",
         "_trace",
         "argument",
+        "by_hook",
         "ended",
         "error",
         "function",
@@ -83,6 +85,7 @@ class Invocation:
         self.plugins: dict[str, Any] = {}  # Any: the user's classes
         self.marks: dict[str, Any] = {}  # Any: what an observer keeps between begin and end
         self.result: Any = None
+        self.by_hook: bool = False
         self.error: BaseException | None = None
         self.sender: Sender | None = None
         self.wraps: bool = False

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import inspect
 import threading
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from concurrent import futures
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from functions_framework import connection, errors, instance, server, watchdog
-from functions_framework.program import Hook, Program
+from functions_framework import connection, errors, instance, lifecycle, server, watchdog
+from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
 from functions_framework.testing.wire import Wire
 
 T = TypeVar("T")
 _LATER = 1.0  # seconds beside a request's own until the loop counts as blocked
-_ENDING = 5.0
+_ENDING = 5.0  # seconds that the stop hooks, and then the loop, may take
 
 
 class StageError(errors.FrameworkError):
@@ -66,7 +65,7 @@ class Stage:
         if loop is None or thread is None:
             return
         try:
-            asyncio.run_coroutine_threadsafe(self._finish(), loop).result(_ENDING)
+            asyncio.run_coroutine_threadsafe(self._finish(), loop).result(2 * _ENDING)
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(_ENDING)
@@ -119,13 +118,13 @@ class Stage:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _begin(self) -> None:
-        await _call(self.program.starts)
+        await lifecycle.start(self.program.starts)
         self._site = server.Server(self.program, self.settings, asyncio.get_running_loop())
 
     async def _finish(self) -> None:
         if self._site is not None:
             await self._site.close()
-            await _call(self.program.stops)
+            await lifecycle.stop(self.program.stops, seconds=_ENDING)
         await asyncio.get_running_loop().shutdown_asyncgens()
 
     def _interrupt(self) -> None:
@@ -141,10 +140,3 @@ class _Blocked(watchdog.BlockedError):
 
     def __init__(self) -> None:
         super().__init__("it blocked the loop; await, or make it a `def` function")
-
-
-async def _call(hooks: Sequence[Hook]) -> None:
-    for hook in hooks:
-        result = hook()
-        if inspect.isawaitable(result):
-            await result

@@ -48,10 +48,40 @@ def test_every_function_and_hook_of_a_file_runs(serve: Serve, source: Path) -> N
     assert [client.get(path).text for path in ("/hello", "/bye")] == ["hello (stamped)", "bye"]
 
 
-def test_hooks_stand_beside_what_flask_gives(serve: Serve, tmp_path: Path) -> None:
+REJECTS = """
+import functions_framework
+
+@functions_framework.before
+def reject(call):
+    return {"rejected": True}, 403
+"""
+REJECTED = {
+    "flask": "from flask import request, jsonify\ndef hello(r): return jsonify(request.path)\n",
+    "typed": "@functions_framework.typed\ndef hello(number: int = 1) -> int: return number\n",
+    "openfunction": "@functions_framework.openfunction\ndef hello(context): return 'x'\n",
+    "async": "async def hello(request): return 'x'\n",
+    "aio": "from functions_framework import aio\n@aio.http\nasync def hello(request): return 'x'\n",
+}
+
+
+@pytest.mark.parametrize("shape", REJECTED)
+def test_a_hook_answers_in_the_place_of_a_function_of_any_shape(
+    serve: Serve, tmp_path: Path, shape: str
+) -> None:
     path = tmp_path / "main.py"
-    path.write_text("from flask import request\n" + SOURCE)
-    assert serve(path).get("/hello").text == "hello (stamped)"
+    path.write_text(REJECTS + REJECTED[shape])
+    answer = serve(path, target="hello").post()
+    assert (answer.status, answer.json()) == (403, {"rejected": True})
+
+
+def test_a_hook_sees_what_a_function_of_flask_answers(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "main.py"
+    path.write_text(
+        "import functions_framework\nfrom flask import request\n"
+        "@functions_framework.after\ndef note(call): call.request.invocation.state['seen'] = True\n"
+        "@functions_framework.http\ndef hello(r): return request.path\n"
+    )
+    assert serve(path).get("/hello").text == "/hello"
 
 
 def test_one_function_of_a_folder_is_chosen(serve: Serve, source: Path) -> None:
