@@ -12,6 +12,7 @@ SETTLED_FAILURES = frozenset(
         *("SourceNotFound", "FunctionNotFound", "DependencyFailed", "SyntaxError", "BuilderUnsupported"),
         *("BuildStepFailed", "BuildFailed", "BuildTimeout", "BuildRunTimeout", "Canceled", "Timeout"),
         *("ImageNotRunnable", "InterpreterMissing", "CrashLoop", "CrashLoopBackOff", "ServingFailed"),
+        *("ArityMismatch", "InvalidFunction", "OptionalMissing"),
         *("ImportFailed", "ContainerMissing", "ProgressDeadlineExceeded", "BuilderNotFound"),
     ]
 )

@@ -92,6 +92,24 @@ def test_the_function_is_found(
             "DependencyFailed",
             "gone.txt",
         ),
+        (
+            {"main.py": "def hello():\n    return 1\n"},
+            {"FUNC_NAME": "hello"},
+            "ArityMismatch",
+            "def hello(request):",
+        ),
+        (
+            {"main.py": "from functions_framework import typed\n@typed\ndef hello(x):\n    return x\n"},
+            {"FUNC_NAME": "hello"},
+            "InvalidFunction",
+            "annotate 'x'",
+        ),
+        (
+            {"main.py": workshop.HELLO},
+            {"FUNC_NAME": "hello", "FUNC_TYPE": "soap"},
+            "BuilderUnsupported",
+            "openfunction",
+        ),
         ({"main.go": "", "go.mod": ""}, {}, "BuilderUnsupported", "the source is Go"),
         ({"main.py": workshop.HELLO}, {"FUNC_RUNTIME": "java"}, "BuilderUnsupported", "java"),
         (

@@ -219,6 +219,9 @@ def test_bytecode_is_the_same_whatever_the_folder_and_names_the_images_path(
         ("from werkzeug import Response\n", "Flask==3.*", []),
         ("from flask import request\n", "functions-framework==3.*", ["functions-framework"]),
         ("import flask_cors  # no flask\n", "", []),
+        ("import functions_framework.aio\n", "", [f"{OURS}[google]"]),
+        ("from functions_framework import aio\n", "", [f"{OURS}[google]"]),
+        ("from starlette.responses import Response\n", "fastapi", []),
     ],
 )
 def test_what_published_frameworks_bring_along_is_brought_to_code_that_imports_it(

@@ -25,7 +25,10 @@ LINE = 16 * 1024
 CHECK_SECONDS = 120.0
 # What loading shows that no run can be free of. Anything else may depend on what only an instance has: secrets,
 # variables, other services.
-CERTAIN = ("SourceNotFound", "FunctionNotFound", "SyntaxError", "DependencyFailed")
+CERTAIN = (
+    *("SourceNotFound", "FunctionNotFound", "SyntaxError", "DependencyFailed"),
+    *("ArityMismatch", "InvalidFunction", "OptionalMissing"),
+)
 
 
 def main(app: Path, *, platform: Path, layers: Path, buildpack: Path) -> int:

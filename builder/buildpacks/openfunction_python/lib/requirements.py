@@ -26,7 +26,11 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 # Packages that published frameworks bring along, so that code imports them and asks for none.
-_BROUGHT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(flask|werkzeug|cloudevents)\b", re.MULTILINE)
+_BROUGHT = re.compile(
+    rb"^[ \t]*(?:from|import)[ \t]+(flask|werkzeug|cloudevents|starlette|functions_framework(?:\.| import )aio)\b",
+    re.MULTILINE,
+)
+_NAMED_BY = {"werkzeug": "flask", "starlette": "fastapi"}  # the requirement that brings it as well
 
 
 @dataclass
@@ -104,18 +108,19 @@ def _add_brought(app: Path, found: Wanted) -> None:
     """What the source imports and no requirement names comes with our framework, as it does with the others."""
     if any(name in standin.EXTRAS for name in map(_name, found.frameworks)):
         return
-    used = {
-        name.decode()
-        for file in app.rglob("*.py")
-        if file.is_file()
-        for name in _BROUGHT.findall(file.read_bytes())
-    }
+    sources = (file.read_bytes() for file in app.rglob("*.py") if file.is_file())
+    used = {_package(name.decode()) for source in sources for name in _BROUGHT.findall(source)}
     named = {_name(line) for line in found.lines}
-    if missing := sorted(name for name in used - named if not (name == "werkzeug" and "flask" in named)):
+    if missing := sorted(name for name in used - named if _NAMED_BY.get(name) not in named):
         print(
             f"the source imports {' and '.join(missing)}, which no requirement names; {OURS}[google] brings it"
         )
         found.frameworks.append(f"{OURS}[google]")
+
+
+def _package(imported: str) -> str:
+    """`functions_framework.aio` hands out Starlette's requests."""
+    return "starlette" if imported.startswith("functions_framework") else imported
 
 
 def _read_project(app: Path, found: Wanted) -> None:
