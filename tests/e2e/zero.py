@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.bench import node
 from tests.e2e import platform
 
 CODE = "import os\n\ndef main(request):\n    return {'pid': os.getpid(), 'name': os.environ['K_SERVICE']}\n"
@@ -56,40 +57,22 @@ def pods(there: platform.Platform) -> list[Any]:
     return found
 
 
-def framework_processes(there: platform.Platform) -> dict[int, int]:
-    """Pid to parent of every process of this platform that runs the functions framework."""
+def framework_processes(there: platform.Platform) -> list[int]:
+    """Pids of every process of this platform that runs the functions framework."""
     lines = [line for line in platform.processes_of(there.home) if "functions_framework" in line]
-    return {pid: parent(pid) for pid in (int(line.split(":")[0]) for line in lines)}
+    return [int(line.split(":")[0]) for line in lines]
 
 
 def instances(there: platform.Platform) -> list[int]:
-    """Pids of instances: forks of a template, or framework processes that are no template."""
-    found = framework_processes(there)
-    return [pid for pid, above in found.items() if above in found or b".template" not in command(pid)]
+    """Pids of instances: framework processes that the node does not list as templates."""
+    known = {one.pid for one in node.ask(there.home, "templates")}
+    return [pid for pid in framework_processes(there) if pid not in known]
 
 
 def templates(there: platform.Platform) -> list[str]:
-    """A line per template: pid and proportional memory."""
-    running = instances(there)
-    return [
-        f"template pid {pid} pss {pss(pid)} KiB" for pid in framework_processes(there) if pid not in running
-    ]
-
-
-def parent(pid: int) -> int:
-    """The pid of a process's parent; 0 when the process is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def command(pid: int) -> bytes:
-    """The command line of a process; empty when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    """A line per template: what it holds, pid and proportional memory."""
+    known = node.ask(there.home, "templates")
+    return [f"template of {one.revision or one.note} pid {one.pid} pss {pss(one.pid)} KiB" for one in known]
 
 
 def pss(pid: int) -> int:
