@@ -17,7 +17,11 @@ from tests.docs import pages
 from tests.e2e import platform
 
 PRELUDE = f"""set -e
-functions-framework() {{ "{sys.executable}" -m functions_framework "$@"; }}
+functions-framework() {{
+  # In the background it takes the place of its subshell, so that `kill` reaches it.
+  if [ "$BASHPID" = "$$" ]; then "{sys.executable}" -m functions_framework "$@"
+  else exec "{sys.executable}" -m functions_framework "$@"; fi
+}}
 python() {{ "{sys.executable}" "$@"; }}
 make() {{
   grep -Eq "^([a-z0-9]+ )*$1( [a-z0-9]+)*:" "{pages.ROOT}/Makefile" || {{ echo "make: no target $1"; return 2; }}

@@ -33,6 +33,12 @@ class Block:
     reason: str | None = None
     prints: str = ""
 
+    @property
+    def file(self) -> str:
+        """The name of the file that a block of Python is, by the comment of its first line; empty for no file."""
+        found = re.match(r"# (\w+\.py)\n", self.text) if self.word == "python" else None
+        return found[1] if found else ""
+
 
 def blocks(page: str) -> list[Block]:
     """The blocks of a page; what a `text` block shows is put to the `sh` block above it."""

@@ -5,7 +5,10 @@ A block with `<!-- not run: reason -->` above it is left out; `tests/docs/pages.
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import socket
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,11 +18,13 @@ from tests.docs import checkout, pages
 from tests.e2e import platform
 
 WORDS = {"sh", "yaml", "text", "python"}
+ALONE = ("docs/framework.md",)  # pages of what needs no platform
+PORT = "8765"  # of the servers that such a page starts; here each gets a free one
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", pages.PAGES)
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if page not in ALONE])
 def test_what_a_page_shows_works_from_top_to_bottom(there: checkout.Checkout, page: str) -> None:
     left_out = []
     for block in pages.blocks(page):
@@ -31,6 +36,33 @@ def test_what_a_page_shows_works_from_top_to_bottom(there: checkout.Checkout, pa
         run(there, block)
     if left_out:
         require.missing(f"kubectl is missing, so {', '.join(left_out)} did not run; install kubectl 1.33")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", ALONE)
+def test_what_a_page_shows_works_with_no_platform(tmp_path: Path, page: str) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    there = checkout.Checkout(folder, home=tmp_path / "home")
+    for block in pages.blocks(page):
+        if block.file:
+            (folder / block.file).write_text(block.text)
+        elif block.word == "sh" and block.reason is None:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = str(free.getsockname()[1])
+            ending = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+            run(there, dataclasses.replace(block, text=ending + block.text.replace(PORT, port)))
+
+
+def test_every_python_block_of_a_page_with_no_platform_is_a_file() -> None:
+    nameless = [
+        block.place
+        for page in ALONE
+        for block in pages.blocks(page)
+        if block.word == "python" and not block.file
+    ]
+    assert nameless == []
 
 
 def run(there: checkout.Checkout, block: pages.Block) -> None:
