@@ -152,6 +152,32 @@ def _address(lines: Iterator[str]) -> str:
     raise AssertionError("it never listened:\n" + "".join(seen))
 
 
+OWNER = """\
+import importlib.metadata
+
+import flask
+import functions_framework
+
+
+@functions_framework.http
+def main(request):
+    owners = importlib.metadata.packages_distributions()["functions_framework"]
+    return flask.jsonify(owners=sorted(set(owners)))
+"""
+ASKED = "functions-framework==3.*"
+
+
+def replaced(there: platform.Platform) -> tuple[str, bytes]:
+    """Deploys a function that requires Google's framework: the line of its build log, and whose framework runs it."""
+    manifest = platform.inline("same-owner", OWNER)
+    manifest["spec"]["build"]["srcRepo"]["inline"]["requirements.txt"] = f"{ASKED}\n"
+    there.apply(manifest)
+    log = there.ofn("logs", "same-owner", "--build")
+    said = [line for line in log.splitlines() if "is satisfied by" in line]
+    assert len(said) == 1, log
+    return said[0].strip(), platform.request(there.address("same-owner")).body
+
+
 def run() -> None:
     """Print each request with its answers; an assertion ends it where two differ."""
     count = 0

@@ -16,3 +16,11 @@ def test_a_sample_answers_the_same_however_it_is_run(there: platform.Platform, s
     for way, given in answers.items():
         assert [(told.status, told.body) for told in given] == expected, way
     assert answers["functions-framework"] == answers["ofn run"] == answers["deployed"]  # headers too
+
+
+def test_ours_runs_where_googles_framework_is_required_and_the_log_says_so(there: platform.Platform) -> None:
+    said, owner = same.replaced(there)
+    assert said.endswith(
+        f"the requirement '{same.ASKED}' is satisfied by openfunction-functions-framework, which comes with this build"
+    )
+    assert owner == b'{"owners":["openfunction-functions-framework"]}\n'
