@@ -54,11 +54,21 @@ class Gate:
         self._free += 1
 
 
-def limited(function: Function, threads: pool.Pool) -> Function:
-    """The function with its `concurrency` kept; itself where there is nothing to keep."""
+def limited(function: Function, threads: pool.Pool, gates: dict[str, Gate] | None = None) -> Function:
+    """The function with its `concurrency` kept; itself where there is nothing to keep.
+
+    Args:
+        function: one route of a function; a function has several where a sidecar calls it too.
+        threads: where a `def` runs.
+        gates: those of the program by name, one for all routes of a function; a new one is added. None: no other.
+    """
     if not function.concurrency:
         return function
-    gate = Gate(function.concurrency)
+    gate = (
+        Gate(function.concurrency)
+        if gates is None
+        else gates.setdefault(function.name, Gate(function.concurrency))
+    )
     if signatures.is_generator(function.written):  # also where hooks are around it
         return dataclasses.replace(function, render=_streaming(function, gate, threads))
     if function.is_async:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -167,3 +168,21 @@ async def test_a_retried_event_is_handled_after_its_error(fake: FakeSidecar) -> 
 def test_the_port_is_the_one_that_the_context_announces(port: dict[str, str], expected: int) -> None:
     environ = {"FUNC_CONTEXT": json.dumps({**CONTEXT, "port": "9000"}), **port}
     assert settings.instance_settings(environ).port == expected
+
+
+async def test_what_runs_at_a_time_counts_callers_and_deliveries_alike(fake: FakeSidecar) -> None:
+    running, most = 0, 0
+
+    @functions_framework.openfunction(concurrency=1)
+    async def call(context: UserContext) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+
+    async with served(call, fake) as at, asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(at.ask("/"))
+            group.create_task(deliver(at))
+    assert most == 1
