@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 from functions_framework import cli, control, exits, instance, pages, settings
 from functions_framework.program import Program
 
+_GENERATORS = ("numpy.random", "torch")
+
 
 def become(program: Program, spec: control.ForkSpec, pools: object | None) -> NoReturn:
     """Serve the function as this spec says; call it in a fresh fork that holds nothing of its parent's."""
@@ -94,10 +96,14 @@ def _apply_limits(limits: Mapping[str, int]) -> None:
 
 
 def reseed() -> None:
-    """Give numpy's global generator a state of its own; the random module does so itself at a fork."""
-    numpy_random: Any = sys.modules.get("numpy.random")  # Any: numpy is the user's, not ours
-    if numpy_random is not None:
-        numpy_random.seed()
+    """Give the global generators of libraries a state of their own.
+
+    Python's random module does so itself at a fork, and so does OpenSSL, which ssl and secrets draw from.
+    """
+    for name in _GENERATORS:
+        library: Any = sys.modules.get(name)  # Any: the library is the user's, not ours
+        if library is not None:
+            library.seed()
 
 
 def _settle(pools: object | None, spec: control.ForkSpec) -> None:

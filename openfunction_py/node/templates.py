@@ -430,9 +430,12 @@ def _remove_files(home: Home, key: str) -> None:
 def _remove_folder(folder: Path) -> None:
     """Remove a template's folder, but not what revisions that are forks of it have below it."""
     if folder.is_symlink():
-        shutil.rmtree(folder.resolve(), ignore_errors=True)
+        inside = folder.resolve()
+        shutil.rmtree(inside, ignore_errors=True)
         folder.unlink(missing_ok=True)
-        return
+        folder = inside.parent  # it stayed for us, when its own template went first
+        if (folder / "s").exists():
+            return
     for entry in folder.glob("*"):
         if not entry.is_dir():
             entry.unlink(missing_ok=True)

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
 
-from functions_framework import exits, footprint, pages, rehearsal
+from functions_framework import child, exits, footprint, pages, rehearsal
 from tests.framework.conftest import Node, environment
 from tests.framework.test_template import Dial, Start, get, template
 
@@ -145,6 +146,32 @@ def test_growth_names_threads_and_descriptors() -> None:
         os.close(descriptor)
     assert grown.startswith("1 thread (mine) and pipe:[")
     assert footprint.grown(before, footprint.take()) == ""
+
+
+def test_what_forbids_a_fork_is_named_in_one_sentence() -> None:
+    before = footprint.Footprint((), {"0": "/dev/null"}, ())
+    after = footprint.Footprint(
+        ("pool-0", "pool-1", "pool-2", "pool-3"),
+        {"0": "/dev/null", "5": "/dev/nvidia0", "6": "anon_inode:[eventpoll]", "7": "/a/model"},
+        ("uvloop.Loop",),
+    )
+    assert footprint.why_unsafe(before, after) == (
+        "importing the function left 4 threads (pool-0, pool-1, pool-2, 1 more), 1 event loop (uvloop.Loop) and "
+        "1 accelerator context (/dev/nvidia0); create them at the first request to start faster"
+    )
+    assert (
+        footprint.why_unsafe(before, footprint.Footprint((), {"0": "/dev/null", "7": "/a/model"}, ())) == ""
+    )
+
+
+def test_global_generators_of_libraries_are_seeded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded = []
+    for name in ("numpy.random", "torch"):
+        library = types.ModuleType(name)
+        vars(library)["seed"] = lambda name=name: seeded.append(name)
+        monkeypatch.setitem(sys.modules, name, library)
+    child.reseed()
+    assert seeded == ["numpy.random", "torch"]
 
 
 def test_pages_given_back_are_blank_and_the_object_is_as_it_was() -> None:

@@ -95,6 +95,17 @@ async def test_a_killed_dependency_template_takes_no_revision_with_it_and_is_mad
     assert processes.is_alive(first.about.identity)
 
 
+async def test_what_a_killed_dependency_template_leaves_on_disk_goes_with_its_last_revision(
+    here: Lab,
+) -> None:
+    await here.known.ensure(template(await here.spec(ONE)))
+    base = shared(here)
+    os.kill(base.identity.pid, signal.SIGKILL)
+    await until(lambda: base not in here.known.list())
+    await here.known.drop("default", "r")
+    assert list((here.home.run / "t").iterdir()) == []
+
+
 async def test_a_killed_revision_template_is_forked_again_from_the_same_one(here: Lab) -> None:
     spec = template(await here.spec(ONE))
     first = await here.known.ensure(spec)
