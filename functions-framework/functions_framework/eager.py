@@ -98,16 +98,49 @@ def exited(error: SystemExit) -> errors.FrameworkError:
     return made
 
 
+class _Spare(asyncio.Task[Any]):
+    """A Task that remembers whether anybody has done something to it."""
+
+    __slots__ = ("marked",)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, "marked", True)
+        object.__setattr__(self, name, value)
+
+    def set_name(self, value: object) -> None:
+        self.marked = True
+        super().set_name(value)
+
+    def cancel(self, msg: Any = None) -> bool:
+        self.marked = True
+        return super().cancel(msg)
+
+    def add_done_callback(self, *given: Any, **named: Any) -> None:
+        self.marked = True
+        super().add_done_callback(*given, **named)
+
+
 class Starter:
     """Starts coroutines on one loop; call it from the loop's thread."""
 
-    __slots__ = ("_base", "_context", "_life", "_loop", "_references", "_step", "_task", "_vars", "_weak")
+    __slots__ = (
+        "_base",
+        "_context",
+        "_life",
+        "_loop",
+        "_name",
+        "_references",
+        "_step",
+        "_task",
+        "_vars",
+        "_weak",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._vars = vars(loop)
         self._base = contextvars.copy_context()
-        self._task: asyncio.Task[Any] | None = None
+        self._task: _Spare | None = None
         self._step: _Step | None = None
         self._references = _UNKNOWN  # to the spare when nobody else holds it, counted in _is_unmarked
 
@@ -146,19 +179,18 @@ class Starter:
         """Forget the spare."""
         self._task = self._step = None
 
-    def _is_unmarked(self, task: asyncio.Task[Any]) -> bool:
+    def _is_unmarked(self, task: _Spare) -> bool:
         """True when nothing of the finished coroutine is left on its Task."""
         if self._references == _MEASURE:
             self._references, self._weak = sys.getrefcount(task), weakref.getweakrefcount(task)
         return (
             sys.getrefcount(task) == self._references
+            and not task.marked
             and weakref.getweakrefcount(task) == self._weak
-            and not task.cancelling()
-            and not task._callbacks  # noqa: SLF001  # None, or [] in Python's own Task
             and self._context == self._base
         )
 
-    def _spare(self) -> asyncio.Task[Any]:
+    def _spare(self) -> _Spare:
         self._make()
         if self._references == _UNKNOWN:
             self._references = _MEASURE  # by a coroutine that surely leaves nothing
@@ -167,17 +199,18 @@ class Starter:
                 self._references = _UNKNOWN  # within a Task nothing was measured
         return self._task or self._make()
 
-    def _make(self) -> asyncio.Task[Any]:
+    def _make(self) -> _Spare:
         self._life = _Life()
         self._context = self._base.copy()
         # A new Task schedules its first step with loop.call_soon; it is kept here instead, for when it is needed.
         # The loop's own method is back before any code of others runs.
         self._vars["call_soon"] = self._capture
         try:
-            task = asyncio.Task(self._life, loop=self._loop, context=self._context)
+            task = _Spare(self._life, loop=self._loop, context=self._context)
         finally:
             del self._vars["call_soon"]
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # unused, it is no lost work
+        task._log_destroy_pending = False  # noqa: SLF001  # unused, it is no lost work
+        object.__setattr__(task, "marked", False)
         _unregister(task)  # who cancels every Task and waits for them would wait forever
         self._task = task
         return task

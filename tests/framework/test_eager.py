@@ -180,6 +180,31 @@ async def cancelling() -> None:
     KEPT.append(task)
 
 
+def test_a_name_or_attribute_of_one_task_is_not_the_next_ones(run: Run) -> None:
+    async def named() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        before = task.get_name()
+        task.set_name("mine")
+        return before
+
+    async def marked() -> bool:
+        task = asyncio.current_task()
+        before = hasattr(task, "mark")
+        task.mark = True  # type: ignore[union-attr]  # some libraries do
+        return before
+
+    async def main() -> None:
+        def act(starter: eager.Starter) -> list[Any]:
+            return [starter.start(each()) for each in (named, named, marked, marked)]
+
+        results = [result if task is None else task.result() for task, result in await outside(act)]
+        assert "mine" not in results
+        assert results[2:] == [False, False]
+
+    run(main())
+
+
 @pytest.mark.parametrize("one", [keeping, calling_back, weakly, cancelling])
 def test_who_keeps_its_task_sees_it_end_and_shares_it_with_nobody(
     run: Run, one: Callable[[], Coroutine[Any, Any, Any]]
