@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from functions_framework import cloudevent
 from functions_framework.context.document import Component, Output
-from functions_framework.contract.openapi import CLOUD_EVENT
+from functions_framework.contract import eventtype
+from functions_framework.contract.eventtype import EventType
+from functions_framework.contract.schemas import Schemas
 from functions_framework.contract.subject import Described, Subject
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -35,7 +37,7 @@ def document(subject: Subject) -> dict[str, Any]:
         "servers": made.servers,
         "channels": made.channels,
         "operations": made.operations,
-        "components": {"schemas": {"CloudEvent": CLOUD_EVENT}} if made.events else {},
+        "components": {"schemas": made.schemas.named} if made.schemas.named else {},
     }
     return {key: value for key, value in whole.items() if value}
 
@@ -47,12 +49,12 @@ class _Document:
         self.servers: dict[str, Any] = {}
         self.channels: dict[str, Any] = {}
         self.operations: dict[str, Any] = {}
-        self.events = False
+        self.schemas = Schemas("#/components/schemas/")
 
     def over_http(self, one: Described) -> None:
         """A function that CloudEvents are sent to."""
         self.servers["http"] = dict(_HERE)
-        channel = self._channel(one.name, one.path, "http", self._event())
+        channel = self._channel(one.name, one.path, "http", self._event(one.takes))
         self.channels[channel] |= _described(one) | _variables(one)
         self._operation(one.name, "receive", channel, {"http": _POST})
 
@@ -69,7 +71,9 @@ class _Document:
         """A topic or a binding of the context."""
         server = self._server(one)
         name = one.name if one.name not in self.channels else f"{one.name}.{action}"
-        message = self._event() if one.is_topic else {"payload": {}, "summary": "What the binding carries."}
+        message = (
+            self._event(None) if one.is_topic else {"payload": {}, "summary": "What the binding carries."}
+        )
         channel = self._channel(name, one.topic or one.component, server, message)
         more: dict[str, Any] = {"x-component": one.component, "x-metadata": dict(one.metadata)}
         if isinstance(one, Output) and one.operation:
@@ -77,11 +81,12 @@ class _Document:
         self._operation(f"{action}.{one.name}", action, channel)
         self.channels[channel] |= {key: value for key, value in more.items() if value}
 
-    def _event(self) -> dict[str, Any]:
-        self.events = True
+    def _event(self, about: EventType | None) -> dict[str, Any]:
+        types = eventtype.names(about)
         return {
+            **({"name": types[0]} if len(types) == 1 else {}),
             "contentType": cloudevent.STRUCTURED,
-            "payload": {"$ref": "#/components/schemas/CloudEvent"},
+            "payload": eventtype.schema(about, self.schemas),
             "summary": "A CloudEvent, structured or binary.",
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from functions_framework import cloudevent
-from functions_framework.contract import results
+from functions_framework.contract import eventtype, results
 from functions_framework.contract.schemas import Schema, Schemas, with_default
 from functions_framework.contract.subject import Described, Subject
 from functions_framework.signatures import parameters
@@ -92,7 +92,7 @@ def _text_schema(one: Parameter, schemas: Schemas) -> Schema:
 def _request_body(one: Described, schemas: Schemas) -> dict[str, Any] | None:
     body = one.surface.body
     if one.takes_event:
-        return _event_body(schemas)
+        return _event_body(one, schemas)
     if body is None:
         return None if one.function.signature == "typed" else {"content": {"*/*": {"schema": {}}}}
     return {"required": body.required, "content": _content(body, schemas)}
@@ -107,10 +107,9 @@ def _content(body: Parameter, schemas: Schemas) -> dict[str, Any]:
     return {results.JSON: {"schema": schema if body.required else with_default(schema, body.default)}}
 
 
-def _event_body(schemas: Schemas) -> dict[str, Any]:
+def _event_body(one: Described, schemas: Schemas) -> dict[str, Any]:
     """An event in structured mode, alone or in a batch; in binary mode any body, with the attributes as headers."""
-    schemas.named.setdefault("CloudEvent", CLOUD_EVENT)
-    event = schemas.reference("CloudEvent")
+    event = eventtype.schema(one.takes, schemas)
     return {
         "required": True,
         "content": {
@@ -119,24 +118,3 @@ def _event_body(schemas: Schemas) -> dict[str, Any]:
             "*/*": {"schema": {}},
         },
     }
-
-
-CLOUD_EVENT: Final[Schema] = {
-    "title": "CloudEvent",
-    "description": "An event of CloudEvents 1.0; further attributes are extensions.",
-    "type": "object",
-    "properties": {
-        "specversion": {"type": "string", "enum": ["1.0", "0.3"]},
-        "id": {"type": "string", "minLength": 1},
-        "source": {"type": "string", "minLength": 1, "format": "uri-reference"},
-        "type": {"type": "string", "minLength": 1},
-        "subject": {"type": "string"},
-        "time": {"type": "string", "format": "date-time"},
-        "datacontenttype": {"type": "string"},
-        "dataschema": {"type": "string", "format": "uri"},
-        "data": {},
-        "data_base64": {"type": "string", "contentEncoding": "base64"},
-    },
-    "required": ["specversion", "id", "source", "type"],
-    "not": {"required": ["data", "data_base64"]},
-}

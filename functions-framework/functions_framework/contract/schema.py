@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from functions_framework.contract import results
-from functions_framework.contract.openapi import CLOUD_EVENT
+from functions_framework.contract import eventtype, results
 from functions_framework.contract.schemas import Schema, Schemas, with_default
 from functions_framework.contract.subject import Described, Subject
 from functions_framework.signatures.parameters import Parameter
@@ -33,8 +32,7 @@ def _member(one: Described, schemas: Schemas) -> Schema:
         if found:
             parts[source] = _object(found, schemas)
     if one.takes_event:
-        schemas.named.setdefault("CloudEvent", CLOUD_EVENT)
-        parts["event"] = schemas.reference("CloudEvent")
+        parts["event"] = eventtype.schema(one.takes, schemas)
     if one.surface.body is not None:
         parts["body"] = _value(one.surface.body, schemas)
     result = results.json_of(one, schemas)

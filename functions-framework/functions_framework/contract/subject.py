@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functions_framework import routing
 from functions_framework.context import document
 from functions_framework.context.document import Context
+from functions_framework.contract import eventtype
+from functions_framework.contract.eventtype import EventType
 from functions_framework.function import Function
 from functions_framework.signatures import parameters
 from functions_framework.signatures.parameters import Surface
@@ -27,12 +29,14 @@ class Described:
         surface: what it takes and gives.
         summary: the first line of its docstring.
         description: the rest.
+        takes: what is known of the events that it is called with.
     """
 
     function: Function
     surface: Surface
     summary: str = ""
     description: str = ""
+    takes: EventType | None = None
 
     @property
     def name(self) -> str:
@@ -98,7 +102,9 @@ def described(function: Function) -> Described:
     """A function with what its annotations and docstring say."""
     text = (inspect.getdoc(function.written) or "") if inspect.isroutine(function.written) else ""
     first, _, rest = text.partition("\n")
-    return Described(function, surface(function), first.strip(), rest.strip())
+    hints = parameters.hints_of(function.written) if function.written is not None else {}
+    takes = next((found for hint in hints.values() if (found := eventtype.of(hint)) is not None), None)
+    return Described(function, surface(function), first.strip(), rest.strip(), takes)
 
 
 def surface(function: Function) -> Surface:

@@ -282,6 +282,8 @@ def our_source(hint: Any) -> Source | None:
     """The source of a type of the framework, such as CloudEvent; None for any other."""
     if isinstance(hint, _Named):
         return hint.source
+    if typing.get_origin(hint) is Annotated:  # with what others have to say of it
+        return our_source(typing.get_args(hint)[0])
     if isinstance(hint, type) and hint.__module__.partition(".")[0] in _ROOTS:
         return _OURS.get(hint.__name__)
     return None

@@ -45,7 +45,8 @@ def problems(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> li
     """Why a value is not what a schema of a document says; dates and UUIDs are looked at too."""
     ensure()
     validator = import_module("jsonschema").Draft202012Validator
-    whole = {**document, **schema} if "$ref" not in schema else {**document, "allOf": [schema]}
+    parts: dict[str, Any] = {key: document[key] for key in ("components", "$defs") if key in document}
+    whole = {**parts, "allOf": [schema or document]}
     found = validator(whole, format_checker=validator.FORMAT_CHECKER).iter_errors(value)
     return [f"{error.json_path}: {error.message}" for error in found]
 
