@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from functions_framework.context.out import FunctionOut
     from functions_framework.context.user_context import UserContext
     from functions_framework.context.user_context import UserContext as Context
+    from functions_framework.contract.eventtype import EventType
     from functions_framework.dapr.signals import Drop, Retry
     from functions_framework.errorhandlers import errorhandler
     from functions_framework.hooks import after, before
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from functions_framework.request import Request
     from functions_framework.response import Response
     from functions_framework.signatures.parameters import Body, Header, Json, Query
+    from functions_framework.signatures.websocket import websocket
+    from functions_framework.sockets import WebSocket, WebSocketClosed
     from functions_framework.sse import Event
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "Context",
     "Drop",
     "Event",
+    "EventType",
     "FunctionOut",
     "Header",
     "HttpError",
@@ -51,6 +55,8 @@ __all__ = [
     "Response",
     "Retry",
     "UserContext",
+    "WebSocket",
+    "WebSocketClosed",
     "after",
     "app",
     "before",
@@ -65,6 +71,7 @@ __all__ = [
     "openfunction",
     "set_ready",
     "typed",
+    "websocket",
 ]
 
 _LAZY = {
@@ -79,6 +86,9 @@ _LAZY = {
     "on_shutdown": "lifecycle",
     "on_startup": "lifecycle",
     "set_ready": "readiness",
+    "WebSocket": "sockets",
+    "WebSocketClosed": "sockets",
+    "websocket": "signatures.websocket",
     "Plugin": "plugins",
     "CloudEvent": "cloudevent",
     "Context": "context.user_context",
@@ -89,6 +99,7 @@ _LAZY = {
     "Request": "request",
     "Response": "response",
     "Event": "sse",
+    "EventType": "contract.eventtype",
     "Body": "signatures.parameters",
     "Header": "signatures.parameters",
     "Json": "signatures.parameters",

@@ -11,28 +11,18 @@ from typing import Any, cast
 
 import httptools
 
-from functions_framework import head, page, presence, response, streaming
+from functions_framework import head, page, presence, response, streaming, takeover
 from functions_framework.exchange import Exchange
 from functions_framework.request import Request
 from functions_framework.response import Answer
 from functions_framework.site import Site
 
-_NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding"})
-_HTTP2 = b"PRI * HTTP/2.0\r\n"
+_NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JOIN_BELOW = 64 << 10
 _ONE_READ = 256 << 10
 _LINGER = 1.0
 _CHUNK_OVERHEAD = 8  # bytes around each byte of a body in chunks; more is an attack by extensions
-_REASONS = {
-    400: "This is no valid HTTP request.",
-    408: "The request did not arrive in time.",
-    413: "The request's body is larger than this function accepts.",
-    417: "Of expectations only 100-continue is met.",
-    431: "The request's header fields are larger than this function accepts.",
-    501: "This server is no proxy, and of transfer codings it knows only chunked.",
-    505: "Use HTTP/1.1 or HTTP/1.0.",
-}
 
 
 class Connection(asyncio.Protocol):
@@ -40,9 +30,9 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields",
-        "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_marks", "_old", "_parser",
-        "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_slot", "_stream", "_target",
-        "_transport", "_unsent", "in_message", "since", "touched",
+        "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_marks", "_old", "_other",
+        "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_slot", "_stream",
+        "_target", "_transport", "_unsent", "_wants", "in_message", "since", "touched",
     )  # fmt: skip
 
     def __init__(self, site: Site) -> None:
@@ -54,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
+        self._other: asyncio.Protocol | None = None
         self._stream: streaming.Stream | None = None
         self._transport: asyncio.Transport | None = None
         self._peer: Any = None
@@ -91,7 +82,7 @@ class Connection(asyncio.Protocol):
         if self._stream is not None:
             return False  # a client that watches a stream and closes has left, not just stopped asking
         if self._current is not None:
-            presence.watch(self)
+            presence.watch(self, self._site.loop)
         return self._current is not None or bool(self._queue)
 
     def pause_writing(self) -> None:
@@ -115,8 +106,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            if data.startswith(_HTTP2) and self._site.second is not None:
-                self._hand_over(data, self._site.second(self._site.begin))
+            if self._parser.get_method() == b"PRI" and self._is_second(data):
                 return
             self._refuse(400)
         if self.in_message:
@@ -124,18 +114,56 @@ class Connection(asyncio.Protocol):
                 self._marks[self._slot] = page.REST
             self._count(len(data))
 
-    def _hand_over(self, data: bytes, other: asyncio.BaseProtocol) -> None:
-        """Another protocol speaks on this connection from here on."""
+    def _is_second(self, data: bytes) -> bool:
+        """HTTP/2 opens the connection, and somebody can speak it."""
+        opening = takeover.PREFACE[: self._fed] + data
+        if not opening.startswith(takeover.PREFACE) or self._left != self._limits.kept_requests:
+            return False
+        other = takeover.second(self._site, self._site.second)
+        if other is None or (transport := self.hand_over(other)) is None:
+            return False
+        other.connection_made(transport)
+        cast("asyncio.Protocol", other).data_received(opening)
+        return True
+
+    def hand_over(self, other: asyncio.BaseProtocol) -> asyncio.Transport | None:
+        """Let another protocol speak on this connection from here on; its transport, or None when it is gone."""
         transport = self._transport
-        if transport is not None:
-            self._site.left(self)
-            self._marks[self._slot] = page.END
-            transport.set_protocol(other)
-            other.connection_made(transport)
-            cast("asyncio.Protocol", other).data_received(data)
+        if transport is None or transport.is_closing():
+            return None
+        self._other, self._transport, self.in_message = cast("asyncio.Protocol", other), None, False
+        self._marks[self._slot] = page.END
+        transport.set_protocol(other)
+        self._site.left(self)
+        return transport
+
+    def upgrade(self, exchange: Exchange) -> Any:  # Any: sockets.WebSocket, loaded late
+        """Go on as a WebSocket; None where the request asks for none or the extra is missing."""
+        socket = takeover.websocket(self._site, self.hand_over, exchange.request)
+        exchange.answered = socket is not None
+        return socket
+
+    def _goes_on_in_http2(self, exchange: Exchange) -> bool:
+        """The request asks for HTTP/2 and gets its answer there."""
+        if self._current is not None or self._queue or self._site.second is not None:
+            return False
+        found = takeover.h2c(self._site, exchange.request)
+        if found is None or self._transport is None:
+            return False
+        transport, (other, settings) = self._transport, found
+        try:
+            other.upgraded(transport, settings, exchange.request)
+        except ValueError:
+            return False
+        self.hand_over(other)
+        return True
 
     def _upgraded(self, rest: bytes) -> None:
         """The parser stopped at an upgrade; nobody took it (RFC 9110 §7.8 allows that), so HTTP/1.1 goes on."""
+        if self._other is not None:
+            if rest:
+                self._other.data_received(rest)
+            return
         self._parser = httptools.HttpRequestParser(self)
         if rest:
             self.data_received(rest)
@@ -160,7 +188,7 @@ class Connection(asyncio.Protocol):
         self._fields: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._head_size = self._body_size = self._fed = 0
-        self._got_headers = self._has_host = self._continue = self._old = False
+        self._got_headers = self._has_host = self._continue = self._old = self._wants = False
 
     def on_url(self, part: bytes) -> None:
         """A piece of the request target."""
@@ -189,6 +217,8 @@ class Connection(asyncio.Protocol):
             self._continue = value.strip().lower() == b"100-continue"
             if not self._continue and self._parser.get_http_version() != "1.0":
                 self._refuse(417)
+        elif name == b"upgrade":
+            self._wants = True
         elif name == b"transfer-encoding":
             if (status := head.coding_refusal(value)) or self._parser.get_http_version() == "1.0":
                 self._refuse(status or 400)
@@ -250,6 +280,8 @@ class Connection(asyncio.Protocol):
         )
         if status:
             exchange.ready = head.SERVER_OPTIONS
+        elif self._wants and self._goes_on_in_http2(exchange):
+            return
         if self._current is None and not self._queue and not self._blocked:
             self._begin(exchange)
         else:
@@ -304,13 +336,8 @@ class Connection(asyncio.Protocol):
         self._stream = streaming.Stream(
             exchange, transport, chunked=chunked, silent=exchange.is_head or bodiless, last=close
         )
-        transport.write(
-            b"%b%b%b%b%b\r\n"
-            % (
-                response.STATUS_LINES[status], lines, b"transfer-encoding: chunked\r\n" if chunked else b"",
-                self._site.common(), b"connection: close\r\n" if close else b"",
-            )
-        )  # fmt: skip
+        lines += self._site.common()
+        transport.write(streaming.head(status, lines, chunked=chunked, close=close))
 
     async def write_stream(self, exchange: Exchange, chunk: bytes) -> None:
         """Write a piece of the streamed answer of this exchange."""
@@ -400,7 +427,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        status, lines, body = response.plain(exchange.refusal, _REASONS[exchange.refusal])
+        status, lines, body = response.plain(exchange.refusal, head.REASONS[exchange.refusal])
         transport.write(
             b"%b%bcontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
             % (response.STATUS_LINES[status], lines, len(body), self._site.common(), body)
@@ -420,11 +447,6 @@ class Connection(asyncio.Protocol):
         current = self._current
         waits = current is not None and self._stream is None and not current.old and not current.refusal
         return self._transport if waits else None
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop this connection lives on."""
-        return self._site.loop
 
     @property
     def is_idle(self) -> bool:
@@ -448,6 +470,9 @@ class Connection(asyncio.Protocol):
                 self._refuse(408)
         elif self.is_idle and now - self.touched > limits.idle_seconds:
             self.close()
+
+    def drain(self) -> None:
+        """Nothing: the next answer says that it is the last."""
 
     def close(self) -> None:
         """Close after what has been written."""

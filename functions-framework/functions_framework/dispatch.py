@@ -24,6 +24,7 @@ from functions_framework import (
     pool,
     request,
     response,
+    sockets,
     watchdog,
 )
 from functions_framework.function import Function
@@ -38,6 +39,7 @@ _CRASH = response.plain(
     500, "Internal Server Error", lines=_STATUS % b"crash" + b"x-google-status: crash\r\n"
 )
 _OURS = response.plain(500, "Internal Server Error", lines=_STATUS % b"framework-error")
+_WEBSOCKET = b"upgrade: websocket\r\nconnection: upgrade\r\n"
 _RETRY = b"retry-after: 1\r\n"
 _GONE = response.plain(499, "The client left.")  # it reaches nobody; logs and metrics count it
 
@@ -65,6 +67,9 @@ class Exchange(Protocol):
     def abort(self) -> None:
         """Break an answer in pieces off, so that the client sees it."""
 
+    def upgrade(self) -> Any:  # Any: a sockets.WebSocket; None where the request asks for none
+        """Go on as a WebSocket."""
+
 
 _Way = Callable[[Exchange, Function, Any], None]
 
@@ -87,7 +92,8 @@ class Dispatcher:
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.pool: pool.Pool = pool.Pool(loop, size=threads)
-        limited = tuple(gate.limited(function, self.pool) for function in program.functions)
+        gates: dict[str, gate.Gate] = {}
+        limited = tuple(gate.limited(function, self.pool, gates) for function in program.functions)
         served = dataclasses.replace(program, functions=limited)
         self._only = served.only
         self._find = served.router()
@@ -121,9 +127,33 @@ class Dispatcher:
 
     def _way(self, function: Function) -> _Way:
         """How a function is run; one that only makes a generator runs none of the user's code yet."""
+        if function.signature == "websocket":
+            return self._converse
         if function.is_async:
             return self._run
         return self._run_inline if function.inline or function.makes_generator else self._submit
+
+    def _converse(self, exchange: Exchange, function: Function, _argument: object) -> None:
+        """Run a function of a WebSocket, for as long as the conversation lasts."""
+        socket = exchange.upgrade()
+        if socket is None:
+            self._answer(exchange, response.plain(426, "Ask for a WebSocket.", lines=_WEBSOCKET))
+            return
+        task: asyncio.Task[Any] = asyncio.Task(function.call(socket), loop=self._loop)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._conversed, exchange, function, socket))
+
+    def _conversed(
+        self, exchange: Exchange, function: Function, socket: Any, task: asyncio.Task[Any]
+    ) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, sockets.WebSocketClosed):
+            error = None  # the client left while the function spoke; that is how conversations end
+        if error is not None and not isinstance(error, errors.HttpError):
+            self._failure(exchange, function, error, ours=False)
+        sockets.conclude(socket, error)
+        self._meter.leave()
 
     def _run(self, exchange: Exchange, function: Function, argument: object) -> None:
         try:

@@ -30,6 +30,9 @@ class Way(Protocol):
     def break_stream(self, exchange: Any) -> None:
         """End without the end."""
 
+    def upgrade(self, exchange: Any) -> Any:  # Any: a sockets.WebSocket, loaded late
+        """Go on as a WebSocket; None where the request asks for none or nobody speaks it."""
+
 
 class Exchange:
     """One request and the way back to its connection; with `refusal` set, an error to be sent in its turn."""
@@ -82,3 +85,14 @@ class Exchange:
     def abort(self) -> None:
         """Break a streamed answer off, so that the client sees that its body is not whole."""
         self.connection.break_stream(self)
+
+    def upgrade(self) -> Any:  # Any: as above
+        """Go on as a WebSocket, in the place of an answer.
+
+        Returns:
+            The WebSocket, or None where this request asks for none or the extra is missing.
+
+        Raises:
+            BadRequest: the handshake is malformed.
+        """
+        return self.connection.upgrade(self)

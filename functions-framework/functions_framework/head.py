@@ -13,6 +13,15 @@ from functions_framework.response import Answer
 # RFC 3986 §3.2.2 host and port, without user: a name, an IPv4 address or a bracketed IPv6 address.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z.~_-]+)?\]|[0-9A-Za-z._~!$&'()*+;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+REASONS = {
+    400: "This is no valid HTTP request.",
+    408: "The request did not arrive in time.",
+    413: "The request's body is larger than this function accepts.",
+    417: "Of expectations only 100-continue is met.",
+    431: "The request's header fields are larger than this function accepts.",
+    501: "This server is no proxy, and of transfer codings it knows only chunked.",
+    505: "Use HTTP/1.1 or HTTP/1.0.",
+}
 SERVER_OPTIONS: Answer = (204, b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n", b"")
 
 

@@ -21,27 +21,23 @@ class Asked(Protocol):
     """A connection whose client has ended its side."""
 
     @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The connection's loop."""
-
-    @property
     def waiting(self) -> asyncio.Transport | None:
         """The transport, while the client waits for an answer of which nothing has been sent."""
 
 
-def watch(asked: Asked) -> None:
+def watch(asked: Asked, loop: asyncio.AbstractEventLoop) -> None:
     """Ask after a while."""
-    asked.loop.call_later(_QUIET, _ask, asked)
+    loop.call_later(_QUIET, _ask, asked, loop)
 
 
-def _ask(asked: Asked) -> None:
+def _ask(asked: Asked, loop: asyncio.AbstractEventLoop) -> None:
     transport = asked.waiting
     if transport is not None and not transport.is_closing():
         transport.write(_INTERIM)
-        asked.loop.call_later(_ROUND_TRIP, _look, asked, _ROUNDS)
+        loop.call_later(_ROUND_TRIP, _look, asked, loop, _ROUNDS)
 
 
-def _look(asked: Asked, rounds: int) -> None:
+def _look(asked: Asked, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
     """Abort the connection when the interim answer was reset."""
     transport = asked.waiting
     if transport is None or transport.is_closing():
@@ -49,7 +45,7 @@ def _look(asked: Asked, rounds: int) -> None:
     if _is_reset(transport.get_extra_info("socket")):
         transport.abort()
     elif rounds:
-        asked.loop.call_later(_ROUND_TRIP, _look, asked, rounds - 1)
+        loop.call_later(_ROUND_TRIP, _look, asked, loop, rounds - 1)
 
 
 def _is_reset(own: Any) -> bool:  # Any: uvloop's socket is none by type

@@ -153,6 +153,8 @@ class Server:
         """Answer everything that was accepted, saying `connection: close`; cut what takes longer than this."""
         self.draining = True
         deadline = self.loop.time() + seconds
+        for kept in list(self._connections):
+            kept.drain()
         # Clients that were told nothing yet may be sending on a kept connection: they are answered and told.
         await asyncio.sleep(min(self._settings.settle, seconds))
         if await self._stop_accepting():

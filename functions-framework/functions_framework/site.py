@@ -19,6 +19,9 @@ class Kept(Protocol):
     def is_idle(self) -> bool:
         """True when no request is under way, waiting or arriving."""
 
+    def drain(self) -> None:
+        """The server begins to end: ask the client for nothing new, where the protocol has a word for that."""
+
     def look(self, now: float) -> None:
         """End what takes too long."""
 

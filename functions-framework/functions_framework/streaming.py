@@ -10,7 +10,19 @@ import socket
 import struct
 from typing import Protocol
 
+from functions_framework import response
+
 _RESET = struct.pack("ii", 1, 0)
+
+
+def head(status: int, lines: bytes, *, chunked: bool, close: bool) -> bytes:
+    """The head of an answer whose length is not known."""
+    return b"%b%b%b%b\r\n" % (
+        response.STATUS_LINES[status],
+        lines,
+        b"transfer-encoding: chunked\r\n" if chunked else b"",
+        b"connection: close\r\n" if close else b"",
+    )
 
 
 class Stream:

@@ -1,0 +1,68 @@
+"""Whether a connection goes on in another protocol: HTTP/2 after its preface or an upgrade, a WebSocket.
+
+Each protocol loads when a client first asks for it; where its package is missing, HTTP/1.1 answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+from importlib import util
+from typing import TYPE_CHECKING, Any
+
+from functions_framework.program import Second
+from functions_framework.request import Request
+from functions_framework.site import Site
+
+if TYPE_CHECKING:
+    from functions_framework import http2
+
+HandOver = Callable[[asyncio.BaseProtocol], asyncio.Transport | None]
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def second(site: Site, taken: Second | None) -> asyncio.BaseProtocol | None:
+    """Who speaks after HTTP/2's preface; None where nobody can."""
+    if taken is not None:
+        return taken(site.begin)
+    if util.find_spec("h2") is None:
+        return None
+    from functions_framework import http2  # noqa: PLC0415  # its package is an extra
+
+    return http2.Connection(site)
+
+
+def h2c(site: Site, request: Request) -> tuple[http2.Connection, bytes] | None:
+    """HTTP/2 for a request that asks to go on in it, and the settings it sends along (RFC 7540 §3.2)."""
+    wants = {part.strip().lower() for part in request.headers.get("upgrade", "").split(",")}
+    settings = request.headers.getlist("http2-settings")
+    if "h2c" not in wants or len(settings) != 1 or util.find_spec("h2") is None:
+        return None
+    try:
+        base64.urlsafe_b64decode(settings[0] + "=" * (-len(settings[0]) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    from functions_framework import http2  # noqa: PLC0415  # as above
+
+    return http2.Connection(site), settings[0].encode()
+
+
+def is_websocket(request: Request) -> bool:
+    """The request asks for a WebSocket (RFC 6455 §4.2.1)."""
+    headers = request.headers
+    return (
+        request.method == "GET"
+        and headers.get("upgrade", "").strip().lower() == "websocket"
+        and "upgrade" in {part.strip().lower() for part in headers.get("connection", "").split(",")}
+    )
+
+
+def websocket(site: Site, hand_over: HandOver, request: Request) -> Any:  # Any: loaded only where it is used
+    """A WebSocket in the place of an answer; None where the request asks for none or its package is missing."""
+    if not is_websocket(request) or util.find_spec("wsproto") is None:
+        return None
+    from functions_framework import sockets  # noqa: PLC0415  # its package is an extra
+
+    return sockets.open_on(site, hand_over, request)
