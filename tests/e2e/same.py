@@ -188,6 +188,8 @@ def run() -> None:
                 by_way = {way: given[number] for way, given in by_ways.items()}
                 count += 1
                 _print(sample, ask, by_way)
+        said, owner = replaced(there)
+        print(f"requirements.txt: {ASKED}\nbuild log: {said}\nrunning: {owner.decode().strip()}")
     print(
         f"e2e same: {len(SAMPLES)} files, {count} requests, {len(WAYS)} ways to run each, different answers 0"
     )
