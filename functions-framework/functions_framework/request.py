@@ -234,9 +234,9 @@ class Request:
         return multipart.parameters(self.content_type or "")
 
     @property
-    def content_length(self) -> int:
-        """The size of the body in bytes."""
-        return len(self.body)
+    def content_length(self) -> int | None:
+        """The size of the body in bytes; None when no body was sent."""
+        return len(self.body) if self.body or "content-length" in self.headers else None
 
     @property
     def stream(self) -> BytesIO:
