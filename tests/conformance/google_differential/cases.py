@@ -27,7 +27,7 @@ class Case:
     """One request to one function.
 
     Attributes:
-        file: plain or flasks.
+        file: plain, flasks or aios.
         target: the function.
         unlike: the parts of our answer that are others on purpose: status, headers, body, crash.
     """
@@ -55,6 +55,8 @@ _FACTS = (
     "method", "path", "url", "base_url", "host", "host_url", "scheme", "query_string", "remote_addr", "is_json",
     "mimetype", "content_type", "is_secure", "root_url", "url_root", "referrer", "origin", "mimetype_params",
 )  # fmt: skip
+_NO_ERROR = ("status", "crash", "headers", "body")
+_GIVES_ASYNC = ("dict", "dict_status", "json", "plain", "empty", "redirect", "pieces", "after")
 _GIVES = ("text", "dict", "list", "status", "headers", "both", "pairs", "empty", "pieces")
 
 CASES = [
@@ -135,10 +137,28 @@ CASES = [
     Case("flasks", "aborts"),
     *(Case("flasks", target) for target in ("redirects", "responds", "context", "streams", "none", "url")),
     Case("flasks", "event", method="POST", headers=_EVENT, body="{}"),
-    Case(
-        "plain", "gives_none", unlike=("status", "crash", "headers", "body")
-    ),  # nothing to say is 204, not an error
-    Case("plain", "gives_number", unlike=("status", "crash", "headers", "body")),  # a number is JSON
+    Case("aios", "told", "/a%20b?x=1&y=%C3%A9", headers={"User-Agent": "curl/8", "Cookie": "a=1"}),
+    Case("aios", "told", "/", "POST", {"content-type": "text/plain", "user-agent": "curl/8"}, "some text"),
+    Case("aios", "reads_json", "/", "POST", _JSON, '{"a": 1}'),
+    Case("aios", "reads_json", "/", "POST", _JSON, "{broken"),
+    Case("aios", "reads_pieces", "/", "POST", _JSON, "12345"),
+    *(Case("aios", "gives", f"/?kind={kind}") for kind in _GIVES_ASYNC),
+    *(
+        Case("aios", "gives", f"/?kind={kind}", unlike=("headers",)) for kind in ("text", "status")
+    ),  # text has a type
+    *(Case("aios", "refuses", f"/?status={status}") for status in (400, 404, 409, 500, 503)),
+    Case("aios", "raises"),
+    *(
+        Case("aios", "plain_function", "/x", method)
+        for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS")
+    ),
+    Case("aios", "plain_function", "/favicon.ico"),
+    Case("aios", "event", method="POST", headers=_EVENT, body="{}", unlike=("headers",)),  # OK is plain text
+    Case("aios", "event", method="POST", headers={**_EVENT, "ce-type": "fail"}, body="{}"),
+    Case("aios", "event", method="POST", headers=_JSON, body="{}"),
+    Case("aios", "event"),
+    Case("plain", "gives_none", unlike=_NO_ERROR),  # nothing to say is 204
+    Case("plain", "gives_number", unlike=_NO_ERROR),  # a number is JSON
     Case("plain", "gives_bytes", unlike=("headers",)),  # bytes are application/octet-stream, not a page
     Case("flasks", "aborts", "/?status=500", unlike=("crash",)),  # it was said, so it is no crash
 ]

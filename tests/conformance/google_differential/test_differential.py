@@ -28,6 +28,7 @@ def published() -> dict[int, dict[str, Any]]:
     told = [
         {
             "source": str(_HERE / f"{case.file}.py"), "target": case.target, "signature": case.signature,
+            "asgi": case.file == "aios",
             "path": case.path, "method": case.method, "headers": case.headers, "body": case.body,
         }
         for case in CASES
