@@ -38,7 +38,7 @@ class Exchange(exchange.Exchange):
 
     def __init__(self, connection: Connection, request: Request, stream: int) -> None:
         super().__init__(connection, request, keep_alive=True, old=False)
-        self.stream = stream
+        self.stream: int = stream
 
 
 class Connection(asyncio.Protocol):

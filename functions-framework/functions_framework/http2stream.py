@@ -22,7 +22,7 @@ class Body:
     def __init__(self, headers: list[tuple[bytes, bytes]], now: float) -> None:
         self._began = now
         self._pieces: list[bytes] = []
-        self.size = 0
+        self.size: int = 0
         pseudo = {name: value for name, value in headers if name.startswith(b":")}
         self._method = pseudo.get(b":method", b"").decode("latin-1")
         self._target = pseudo.get(b":path", b"*" if self._method == "CONNECT" else b"")

@@ -23,6 +23,7 @@ _log = logging.getLogger("functions_framework")
 _HERE = str(Path(__file__).parent)
 _Call = TypeVar("_Call", bound=Callable[[], Any])  # Any: a hook's result is not looked at
 _Generator = Callable[[], Iterator[Any] | AsyncIterator[Any]]  # Any: what it yields means nothing
+_Lives = TypeVar("_Lives", bound=_Generator)
 _STARTS: list[Hook] = []  # noted while a file is imported, because a decorator has no other place
 _STOPS: list[Hook] = []
 
@@ -42,7 +43,7 @@ def on_shutdown(call: _Call) -> _Call:
     return call
 
 
-def lifespan(generator: _Generator) -> _Generator:
+def lifespan(generator: _Lives) -> _Lives:
     """Run a generator that yields once: up to there before the first request, from there after the last."""
     span = _Span(generator)
     _STARTS.append(span.enter)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, assert_type
 
 import functions_framework
-from functions_framework import CloudEvent, Context, Event, Invocation, Request, Response
+from functions_framework import CloudEvent, Context, Event, Invocation, Request, Response, WebSocket
 
 
 @dataclass
@@ -90,3 +90,27 @@ async def awaited() -> None:
     call: Any = None
     assert_type(await after(call), str | None)
     assert_type(before(call), None)
+
+
+@functions_framework.websocket(path="/talk")
+async def talks(socket: WebSocket) -> None:
+    async for message in socket:
+        assert_type(message, str | bytes)
+
+
+@functions_framework.on_startup
+def starts() -> int:
+    return 1
+
+
+@functions_framework.on_shutdown
+async def stops() -> None: ...
+
+
+@functions_framework.lifespan
+def lives() -> Iterator[None]:
+    yield
+
+
+assert_type(starts(), int)
+assert_type(lives(), Iterator[None])

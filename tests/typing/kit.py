@@ -34,3 +34,9 @@ with client.stream("GET", "/") as answer:
 async def in_async_tests() -> None:
     """From tests that are coroutines."""
     assert_type(await client.arequest("GET", "/"), testing.Answer)
+
+
+with client.websocket("/talk", subprotocols=["v1"]) as socket:
+    assert_type(socket.receive(), str | bytes)
+    assert_type(socket.receive_json(), Any)
+    assert_type(socket.subprotocol, str | None)

@@ -20,6 +20,7 @@ from functions_framework.registry import Signature
 from functions_framework.testing import programs
 from functions_framework.testing.answers import Answer
 from functions_framework.testing.client import Client, Delivered, Streamed
+from functions_framework.testing.conversation import Conversation, RefusedError
 from functions_framework.testing.deliveries import NoSuchInputError
 from functions_framework.testing.programs import Context
 from functions_framework.testing.stage import StageError
@@ -29,9 +30,11 @@ __all__ = [
     "Answer",
     "BrokenAnswerError",
     "Client",
+    "Conversation",
     "Dapr",
     "Delivered",
     "NoSuchInputError",
+    "RefusedError",
     "Sent",
     "Setting",
     "StageError",

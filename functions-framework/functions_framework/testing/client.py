@@ -17,8 +17,9 @@ from functions_framework.dapr.signals import Verdict
 from functions_framework.fields import Headers
 from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
-from functions_framework.testing import answers, asking, deliveries
+from functions_framework.testing import answers, asking, conversation, deliveries
 from functions_framework.testing.answers import Answer
+from functions_framework.testing.conversation import Conversation
 from functions_framework.testing.programs import Inputs
 from functions_framework.testing.stage import Stage
 from functions_framework.testing.wire import BrokenAnswerError, Wire
@@ -118,6 +119,31 @@ class Client:
         try:
             self._stage.run(wire.head())
             yield Streamed(self._stage, wire)
+        finally:
+            self._stage.run(context.__aexit__(None, None, None))
+
+    @contextmanager
+    def websocket(
+        self,
+        path: str = "/",
+        *,
+        subprotocols: Sequence[str] = (),
+        headers: asking.Headers = (),
+        query: asking.Query = (),
+    ) -> Iterator[Conversation]:
+        """Talk over a WebSocket; leaving the block closes it. It needs the extra `websocket`.
+
+        Raises:
+            RefusedError: the function did not accept it; `answer` says how.
+        """
+        handshake = conversation.Handshake(asking.target(path, query), list(subprotocols), _listed(headers))
+        context = self._stage.connect(handshake.request, raw=True)
+        wire = self._stage.run(context.__aenter__())
+        try:
+            opened = Conversation(self._stage, wire, handshake)
+            opened.open()
+            yield opened
+            opened.close()
         finally:
             self._stage.run(context.__aexit__(None, None, None))
 
@@ -231,11 +257,14 @@ class Streamed:
 
 def _request(method: str, path: str, how: How) -> bytes:
     body, kind = asking.content(json=how.get("json"), data=how.get("data"), files=how.get("files"))
-    given = how.get("headers", ())
-    headers = list(given.items() if isinstance(given, Mapping) else given)
+    headers = _listed(how.get("headers", ()))
     if kind and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", kind))
     return asking.request(method, path, body=body, headers=headers, query=how.get("query", ()))
+
+
+def _listed(headers: asking.Headers) -> list[tuple[str, str]]:
+    return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 async def _whole(stage: Stage, request: bytes) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent import futures
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -95,15 +95,19 @@ class Stage:
             raise
         return self._submit(work)
 
+    def call_soon(self, call: Callable[[bytes], None], data: bytes) -> None:
+        """Call it on the loop, outside any task, as a socket's bytes come."""
+        self._serving().loop.call_soon_threadsafe(call, data)
+
     @asynccontextmanager
-    async def connect(self, request: bytes) -> AsyncIterator[Wire]:
+    async def connect(self, request: bytes, *, raw: bool = False) -> AsyncIterator[Wire]:
         """A connection on which this request has come; on the stage's loop. At the end the client is gone."""
         site = self._serving()
         protocol = connection.Connection(site)
-        wire = Wire(site.loop, protocol, head=request.startswith(b"HEAD "))
+        wire = Wire(site.loop, protocol, head=request.startswith(b"HEAD "), raw=raw)
         protocol.connection_made(wire)
         try:
-            site.loop.call_soon(protocol.data_received, request)  # as a socket's bytes come: outside any task
+            site.loop.call_soon(wire.send, request)  # as a socket's bytes come: outside any task
             yield wire
         finally:
             wire.leave()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -21,11 +21,14 @@ class BrokenAnswerError(ConnectionResetError):
 
 
 class Wire(asyncio.Transport):
-    """One request's connection, on the loop's thread."""
+    """One request's connection, on the loop's thread; a raw one leaves the server's bytes to somebody else to parse."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, *, head: bool) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, *, head: bool, raw: bool = False
+    ) -> None:
         super().__init__({"peername": PEER})
         self._loop = loop
+        self._raw = raw
         self._protocol = protocol
         self._parser = httptools.HttpResponseParser(self)
         self._is_head = head
@@ -44,11 +47,22 @@ class Wire(asyncio.Transport):
         """Parse what the server sends."""
         if self._closing or self.is_whole:
             return
-        self._parser.feed_data(bytes(data))
+        if self._raw:
+            self.on_body(bytes(data))
+        else:
+            self._parser.feed_data(bytes(data))
         self._wake()
         if self._unread > _HIGH and not self._paused:
             self._paused = True
             self._protocol.pause_writing()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Somebody else speaks from here on."""
+        self._protocol = cast("asyncio.Protocol", protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Who speaks."""
+        return self._protocol
 
     def can_write_eof(self) -> bool:
         """False: the end is told by close."""
@@ -92,6 +106,11 @@ class Wire(asyncio.Transport):
 
     # the client's side
 
+    def send(self, data: bytes) -> None:
+        """What the client sends."""
+        if not self._closing:
+            self._protocol.data_received(data)
+
     def leave(self) -> None:
         """The client goes, whatever is still to come."""
         self.abort()
@@ -102,8 +121,8 @@ class Wire(asyncio.Transport):
             await self._more()
 
     async def piece(self) -> bytes:
-        """The next piece of the body, empty at its end; raises BrokenAnswerError."""
-        while not self._pieces and not self.is_whole:
+        """The next piece of the body, empty at its end; of a raw connection what came. Raises BrokenAnswerError."""
+        while not self._pieces and not self.is_whole and not (self._raw and self._closing):
             await self._more()
         if not self._pieces:
             return b""

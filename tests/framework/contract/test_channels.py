@@ -1,12 +1,12 @@
 """The AsyncAPI document: events over HTTP, topics and bindings of FUNC_CONTEXT in both shapes."""
 
-from __future__ import annotations
-
-from typing import Any
+import dataclasses
+from typing import Annotated, Any
 
 import pytest
 
-from functions_framework import testing
+import functions_framework
+from functions_framework import CloudEvent, EventType, WebSocket, contract, testing
 from functions_framework.context.user_context import UserContext
 from tests.framework.contract import shapes, validators
 
@@ -74,6 +74,19 @@ def test_functions_of_events_are_channels() -> None:
     assert document["operations"]["taken"]["bindings"]["http"]["method"] == "POST"
 
 
+def test_a_function_of_websockets_is_a_channel_both_ways_and_no_http_api() -> None:
+    @functions_framework.websocket(path="/rooms/{room}")
+    async def chat(socket: WebSocket) -> None:
+        """Talk in a room."""
+
+    document = document_of(chat)
+    assert document["channels"]["chat"]["address"] == "/rooms/{room}"
+    assert document["channels"]["chat"]["parameters"] == {"room": {}}
+    assert {one["action"] for one in document["operations"].values()} == {"receive", "send"}
+    with testing.client(chat) as client:
+        assert client.get("/.well-known/openfunction/openapi.json").json()["paths"] == {}
+
+
 def test_a_program_without_events_has_an_empty_document() -> None:
     document = document_of(shapes.text)
     assert set(document) == {"asyncapi", "info"}
@@ -86,3 +99,45 @@ def test_what_dapr_calls_is_no_http_api() -> None:
         handle, signature="openfunction", context={**V1BETA1, "runtime": "Knative"}
     ) as client:
         assert set(client.get("/.well-known/openfunction/openapi.json").json()["paths"]) == {"/"}
+
+
+@dataclasses.dataclass
+class Made:
+    number: int
+
+
+def test_what_is_known_of_an_event_is_told_in_every_document() -> None:
+    about = EventType(type="order.made", source="/shop", subject="orders", data=Made)
+
+    def made(event: Annotated[CloudEvent, about]) -> None: ...
+
+    with testing.client(made) as client:
+        documents = {
+            kind: client.get(f"/.well-known/openfunction/{kind}.json").json() for kind in contract.KINDS
+        }
+        assert client.event({"type": "anything", "data": 1}).status == 200
+    validators.check_openapi(documents["openapi"])
+    validators.check_asyncapi(documents["asyncapi"])
+    validators.check_schema(documents["schema"])
+    message = documents["asyncapi"]["channels"]["made"]["messages"]["message"]
+    body = documents["openapi"]["paths"]["/"]["post"]["requestBody"]["content"][
+        "application/cloudevents+json"
+    ]
+    event = documents["schema"]["properties"]["made"]["properties"]["event"]
+    assert message["name"] == "order.made"
+    good = {"id": "1", "specversion": "1.0", "type": "order.made", "source": "/shop", "subject": "orders"}
+    for schema, document in (
+        (message["payload"], documents["asyncapi"]),
+        (body["schema"], documents["openapi"]),
+        (event, documents["schema"]),
+    ):
+        assert validators.problems({**good, "data": {"number": 1}}, schema, document) == []
+        for wrong in ({"type": "other"}, {"source": "/other"}, {"subject": "x"}, {"data": {"number": "1"}}):
+            assert len(validators.problems({**good, **wrong}, schema, document)) == 1
+
+
+def test_several_types_of_event_are_told() -> None:
+    def made(event: Annotated[CloudEvent, EventType(type=("a", "b"))]) -> None: ...
+
+    message = document_of(made)["channels"]["made"]["messages"]["message"]
+    assert message["payload"]["allOf"][1]["properties"]["type"] == {"enum": ["a", "b"]}
