@@ -115,6 +115,8 @@ def __getattr__(name: str) -> object:
         return import_module(f"{__name__}.openfunction")  # a package that is called; it says why
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
+    if name == "logging":
+        return import_module(name)  # firebase-functions takes the standard library's from Google's package
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
