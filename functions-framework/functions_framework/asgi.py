@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from functions_framework import exits, response
+from functions_framework import exits, response, sockets
 from functions_framework.request import Request
 from functions_framework.response import Reply, Response
 
@@ -51,6 +51,58 @@ async def run(application: Application, received: Request, state: dict[str, Any]
         Exception: what the application raised before its answer began.
     """
     return await _Run(application, received).begin(scope(received, state))
+
+
+async def converse(application: Application, socket: sockets.WebSocket, state: dict[str, Any]) -> None:
+    """Let the application hold a conversation; one that it closes before it accepts is refused."""
+    made = {
+        **scope(socket.request, state),
+        "type": "websocket",
+        "scheme": "ws",
+        "subprotocols": socket.subprotocols,
+    }
+    talk = _Talk(socket)
+    await application(made, talk.receive, talk.send)
+
+
+class _Talk:
+    """One WebSocket under ASGI's names."""
+
+    def __init__(self, socket: sockets.WebSocket) -> None:
+        self._socket = socket
+        self._connected = self._accepted = False
+
+    async def receive(self) -> Message:
+        """What the client does next."""
+        if not self._connected:
+            self._connected = True
+            return {"type": "websocket.connect"}
+        try:
+            message = await self._socket.receive()
+        except sockets.WebSocketClosed as closed:
+            return {"type": "websocket.disconnect", "code": closed.code, "reason": closed.reason}
+        return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
+
+    async def send(self, message: Message) -> None:
+        """What the application does; raises OSError when the client has left."""
+        kind = message["type"]
+        try:
+            if kind == "websocket.accept":
+                self._accepted = True
+                pairs = [
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in message.get("headers", ())
+                ]
+                await self._socket.accept(message.get("subprotocol"), pairs)
+            elif kind == "websocket.send":
+                text = message.get("text")
+                await self._socket.send(message["bytes"] if text is None else text)
+            elif kind == "websocket.close" and self._accepted:
+                await self._socket.close(message.get("code") or 1000, message.get("reason") or "")
+            elif kind != "websocket.close":
+                raise RuntimeError(f"the ASGI application sent {kind!r}, which this server does not know")
+        except sockets.WebSocketClosed as closed:
+            raise OSError(str(closed)) from closed
 
 
 class _Run:

@@ -39,6 +39,8 @@ class Function:
         replaced: told, on the loop, that the framework answered this request with this status in the
             function's place, and whether that is the framework's own fault: 504 too late, 503 not begun or
             cut short, 499 its client went, else an error's. None: nobody asks.
+        converse: runs for a request that asks for a WebSocket and is given it, in an application that answers both;
+            None: such a request is answered as any other.
     """
 
     name: str
@@ -55,3 +57,4 @@ class Function:
     written: Callable[..., Any] | None = None
     replaced: Callable[[Request, int, bool], None] | None = None
     trigger: str = ""
+    converse: Callable[[Any], Any] | None = None  # Any: a sockets.WebSocket

@@ -13,7 +13,11 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 import functions_framework.aio
 from functions_framework import CloudEvent, asgi, exits, loader, server, settings
@@ -213,6 +217,42 @@ async def test_a_wsgi_application_that_tells_no_length_is_streamed(site: StartSi
     assert closed == [True]
 
 
+async def _chat(socket: WebSocket) -> None:
+    if socket.query_params.get("refused"):
+        await socket.close()
+        return
+    await socket.accept(subprotocol="b", headers=[(b"x-a", b"1")])
+    async for text in socket.iter_text():
+        await socket.send_text(f"{socket.url.path} {text}")
+        await socket.send_bytes(text.encode())
+        if text == "end":
+            await socket.close(4000, "done")
+
+
+async def test_an_asgi_application_answers_websockets_too(site: StartSite) -> None:
+    application = Starlette(routes=[WebSocketRoute("/chat", _chat), Route("/hello/{name}", _echo)])
+    async with site(application) as made:
+        address = f"ws://127.0.0.1:{made.port}/chat"
+        async with connect(address, subprotocols=[Subprotocol("a"), Subprotocol("b")]) as client:
+            assert client.subprotocol == "b"
+            await client.send("one")
+            assert (await client.recv(), await client.recv()) == ("/chat one", b"one")
+            await client.send("end")
+            assert (await client.recv(), await client.recv()) == ("/chat end", b"end")
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.recv()
+        assert (await made.ask("/hello/x")).json == {"name": "x", "body": ""}
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4000, "done")
+
+
+async def test_a_conversation_that_is_closed_before_it_is_accepted_is_refused(site: StartSite) -> None:
+    async with site(Starlette(routes=[WebSocketRoute("/chat", _chat)])) as made:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://127.0.0.1:{made.port}/chat?refused=1")
+    assert refused.value.response.status_code == 403
+
+
 async def run(hooks: tuple[Hook, ...]) -> None:
     for hook in hooks:
         result = hook()
@@ -260,7 +300,11 @@ LIFESPAN = """
 from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 
 @asynccontextmanager

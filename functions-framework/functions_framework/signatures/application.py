@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-from functions_framework import asgi, wsgi
+from functions_framework import asgi, sockets, wsgi
 from functions_framework.function import Function
 from functions_framework.program import Program
 from functions_framework.registry import Note
@@ -18,9 +18,10 @@ from functions_framework.signatures import frameworks
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """An application; it answers every path and method, and an ASGI one has its lifespan run."""
     is_asgi = frameworks.is_asgi(written)
+    served = Served(written) if is_asgi else None
     return Function(
         name=name,
-        call=Served(written) if is_asgi else _wsgi(written),
+        call=_wsgi(written) if served is None else served,
         signature="http",
         is_async=is_asgi,
         concurrency=note.concurrency,
@@ -28,6 +29,7 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
         path=note.path,
         methods=note.methods,
         written=written,
+        converse=None if served is None else served.converse,
     )
 
 
@@ -41,6 +43,10 @@ class Served:
     async def __call__(self, received: Request) -> Reply:
         """Answer one request."""
         return await asgi.run(self._application, received, self.lifespan.state)
+
+    async def converse(self, socket: sockets.WebSocket) -> None:
+        """Hold one conversation."""
+        await asgi.converse(self._application, socket, self.lifespan.state)
 
 
 def with_lifespan(program: Program) -> Program:
