@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -63,3 +65,15 @@ def test_bad_input_is_answered_with_every_path(port: int) -> None:
         "body.id", "body.lines.0.count", "body.lines.0.sku", "body.parent.id", "body.parent.lines", "query.dry",
     ])  # fmt: skip
     assert all(one["message"] for one in told["errors"])
+
+
+def test_a_contract_costs_nothing_until_somebody_asks(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("def function(request): return 'x'\n")
+    code = (
+        "import sys; from functions_framework import loader, settings, contract\n"
+        f"program = loader.load(settings.FunctionSettings(source=__import__('pathlib').Path({str(tmp_path)!r})))\n"
+        "def loaded(): return sorted(n for n in sys.modules if n.startswith('functions_framework.contract.'))\n"
+        "print(loaded()); contract.text(program, 'openapi'); print('functions_framework.contract.openapi' in loaded())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "True"]

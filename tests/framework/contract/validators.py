@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module, util
 from typing import Any
 
@@ -67,3 +68,8 @@ def resolve(document: dict[str, Any], reference: str) -> Any:
     for part in reference.removeprefix("#/").split("/"):
         found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
     return found
+
+
+def encoded(value: Any) -> bytes:
+    """JSON, made by another encoder than the framework's."""
+    return json.dumps(value).encode()
