@@ -25,6 +25,7 @@ from functions_framework import (
     request,
     response,
     sockets,
+    takeover,
     watchdog,
 )
 from functions_framework.function import Function
@@ -91,6 +92,7 @@ class Dispatcher:
         self._meter = load
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._overdue: set[asyncio.Task[Any]] = set()  # streams that were answered 504
         self.pool: pool.Pool = pool.Pool(loop, size=threads)
         gates: dict[str, gate.Gate] = {}
         limited = tuple(gate.limited(function, self.pool, gates) for function in program.functions)
@@ -129,9 +131,16 @@ class Dispatcher:
         """How a function is run; one that only makes a generator runs none of the user's code yet."""
         if function.signature == "websocket":
             return self._converse
+        if function.converse is not None:
+            return self._run_or_converse
         if function.is_async:
             return self._run
         return self._run_inline if function.inline or function.makes_generator else self._submit
+
+    def _run_or_converse(self, exchange: Exchange, function: Function, argument: object) -> None:
+        """Run an application, which answers WebSockets as well."""
+        way = self._converse if takeover.is_websocket(exchange.request) else self._run
+        way(exchange, function, argument)
 
     def _converse(self, exchange: Exchange, function: Function, _argument: object) -> None:
         """Run a function of a WebSocket, for as long as the conversation lasts."""
@@ -139,7 +148,7 @@ class Dispatcher:
         if socket is None:
             self._answer(exchange, response.plain(426, "Ask for a WebSocket.", lines=_WEBSOCKET))
             return
-        task: asyncio.Task[Any] = asyncio.Task(function.call(socket), loop=self._loop)
+        task: asyncio.Task[Any] = asyncio.Task((function.converse or function.call)(socket), loop=self._loop)
         self._tasks.add(task)
         task.add_done_callback(partial(self._conversed, exchange, function, socket))
 
@@ -259,7 +268,7 @@ class Dispatcher:
             self._stream(exchange, function, reply)  # type: ignore[arg-type]  # the other kind of reply
 
     def _stream(self, exchange: Exchange, function: Function, stream: response.Stream) -> None:
-        sending = flow.run(stream, exchange, threads=self.pool, inline=function.inline, timeout=self._timeout)
+        sending = flow.run(stream, exchange, threads=self.pool, inline=function.inline)
         try:
             task, instead = self._starter.start(sending)
         except Exception as error:  # noqa: BLE001  # the boundary of a request
@@ -268,17 +277,31 @@ class Dispatcher:
         if task is None:
             self._sent(exchange, instead)
             return
+        timer = self._loop.call_later(self._timeout, self._expire_stream, exchange, function, task)
         self._tasks.add(task)
         exchange.on_gone = partial(_cancel, task)
-        task.add_done_callback(partial(self._streamed, exchange, function))
+        task.add_done_callback(partial(self._streamed, exchange, function, timer))
+
+    def _expire_stream(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
+        """The first piece must have come by now; there is no hurry after it."""
+        if not exchange.answered:
+            self._overdue.add(task)
+            self._expire_task(exchange, function, task)
 
     def _streamed(
-        self, exchange: Exchange, function: Function, task: asyncio.Task[response.Answer | None]
+        self,
+        exchange: Exchange,
+        function: Function,
+        timer: asyncio.TimerHandle,
+        task: asyncio.Task[response.Answer | None],
     ) -> None:
+        timer.cancel()
         exchange.on_gone = None  # as in _returned
         self._tasks.discard(task)
         error = flow.GoneError() if task.cancelled() else task.exception()
-        if error is None:
+        if task in self._overdue:
+            self._overdue.discard(task)
+        elif error is None:
             self._sent(exchange, task.result())
         else:
             self._unsent(exchange, function, error)
@@ -301,8 +324,6 @@ class Dispatcher:
         """Answer for a stream that ended before its first piece."""
         if isinstance(error, flow.GoneError):
             self._replace(exchange, function, _GONE)
-        elif isinstance(error, flow.TooLateError):
-            self._timed_out(exchange, function)
         else:
             self._fail(exchange, function, error)
 

@@ -128,7 +128,6 @@ class Starter:
         "_context",
         "_life",
         "_loop",
-        "_name",
         "_references",
         "_step",
         "_task",

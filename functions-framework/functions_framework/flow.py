@@ -21,13 +21,10 @@ _EVENTS_TYPE = b"content-type: text/event-stream\r\ncache-control: no-cache\r\n"
 _LINES_TYPE = b"content-type: application/x-ndjson\r\n"
 _TEXT_TYPE = b"content-type: text/html; charset=utf-8\r\n"
 _BYTES_TYPE = b"content-type: application/octet-stream\r\n"
+_CLOSING = 30.0
 _END = object()
 
-Encode = Callable[[Any], Any]  # Any: an item of the user's; bytes, or the item itself
-
-
-class TooLateError(errors.FrameworkError):
-    """The function gave no first piece within the time of a request."""
+Encode = Callable[[Any], bytes]  # Any: an item of the user's
 
 
 class GoneError(errors.FrameworkError):
@@ -38,6 +35,7 @@ class Exchange(Protocol):
     """The way to the client; connection.Exchange is one."""
 
     is_head: bool
+    answered: bool
 
     def open(self, status: int, lines: bytes) -> None:
         """Send the head."""
@@ -47,18 +45,24 @@ class Exchange(Protocol):
 
 
 class Encoder:
-    """Makes bytes of items; the first item decides what the content is, where no header says it."""
+    """Makes bytes of items; the first item decides what the content is, where no header says it.
+
+    Attributes:
+        kind: the header lines of that content, once an item has come.
+        rest: the same for the items after the first, only quicker.
+    """
 
     def __init__(self, *, events: bool) -> None:
         self.kind: bytes = b""
+        self.rest: Encode = sse.encode if events else encode
         self._events = events
 
     def __call__(self, item: object) -> bytes:
         """The bytes of an item; raises TypeError for what has no JSON form."""
         if not self.kind:
             self.kind = _kind(item, events=self._events)
-            self._events = self.kind is _EVENTS_TYPE
-        return sse.encode(item) if self._events else encode(item)
+            self.rest = sse.encode if self.kind is _EVENTS_TYPE else encode
+        return self.rest(item)
 
 
 def encode(item: object) -> bytes:
@@ -81,47 +85,38 @@ def _kind(item: object, *, events: bool) -> bytes:
 
 
 async def run(
-    stream: response.Stream, exchange: Exchange, *, threads: pool.Pool, inline: bool, timeout: float
+    stream: response.Stream, exchange: Exchange, *, threads: pool.Pool, inline: bool
 ) -> response.Answer | None:
     """Send the stream up to its end, which is the caller's to send; the answer instead when it is empty.
 
     Args:
         stream: what the function gave.
-        exchange: where it goes.
+        exchange: where it goes; answered by somebody else before the first piece, the stream has hung.
         threads: runs a plain generator.
         inline: a plain generator never blocks and runs on the loop.
-        timeout: seconds until the first piece must be there.
 
     Raises:
-        TooLateError: there was no first piece in time.
         GoneError: the client left.
         Exception: whatever the function raised; the exchange is open when that was after the first piece.
     """
     encoder = Encoder(events=stream.events)
-    pieces = items(stream.chunks, encoder, threads=threads, inline=inline)
+    source = items(stream.chunks, encoder, threads=threads, inline=inline)
+    opened = ended = False
     try:
-        first = await _first(pieces, timeout)
-        if not isinstance(first, bytes):
+        first = await anext(source, _END)
+        if first is _END:
+            ended = True
             return stream.status, stream.lines, b""
+        piece = encoder(first)
         exchange.open(stream.status, _head(stream, encoder.kind))
+        opened = True
         if not exchange.is_head:
-            await _write_all(exchange, first, pieces)
+            await _write_all(exchange, piece, source, encoder.rest)
+            ended = True
+        return None
     finally:
-        async with asyncio.timeout(timeout):
-            await pieces.aclose()
-    return None
-
-
-async def _first(pieces: Pieces, timeout: float) -> object:
-    clock = asyncio.timeout(timeout)
-    try:
-        async with clock:
-            return await anext(pieces, _END)
-    except TimeoutError as error:
-        if not clock.expired():
-            raise
-        pieces.abandon()
-        raise TooLateError from error
+        if not ended:
+            await close(source, hangs=exchange.answered and not opened)
 
 
 def _head(stream: response.Stream, kind: bytes) -> bytes:
@@ -131,44 +126,45 @@ def _head(stream: response.Stream, kind: bytes) -> bytes:
     return stream.lines + b"cache-control: no-cache\r\n" if no_cache else stream.lines
 
 
-async def _write_all(exchange: Exchange, first: bytes, pieces: Pieces) -> None:
-    await _write(exchange, first)
-    async for piece in pieces:
-        await _write(exchange, piece)
-
-
-async def _write(exchange: Exchange, piece: bytes) -> None:
+async def _write_all(exchange: Exchange, first: bytes, source: AsyncIterator[Any], encode: Encode) -> None:
     try:
-        await exchange.write(piece)
-    except ConnectionResetError as error:  # the exchange's, never the function's own
+        await exchange.write(first)
+    except ConnectionResetError as error:
         raise GoneError from error
-
-
-class Pieces(Protocol):
-    """Pieces of a body, in order."""
-
-    def __aiter__(self) -> AsyncIterator[Any]: ...
-
-    async def __anext__(self) -> Any: ...  # Any: what the encoder makes
-
-    async def aclose(self) -> None:
-        """End the function's generator: its `finally` runs."""
-
-    def abandon(self) -> None:
-        """It hangs: wait for it no more."""
+    async for item in source:
+        piece = encode(item)
+        try:
+            await exchange.write(piece)
+        except ConnectionResetError as error:  # the exchange's, never the function's own
+            raise GoneError from error
 
 
 def items(
     chunks: AsyncIterable[Any] | Iterator[Any],
-    encoder: Encode = lambda item: item,
+    encoder: Callable[[Any], Any] = lambda item: item,
     *,
     threads: pool.Pool,
     inline: bool,
-) -> Pieces:
-    """What a function streams, read where it may be read: on the loop, or in threads."""
+) -> AsyncIterator[Any]:
+    """What a function streams, read where it may be read: on the loop, or in threads and there encoded."""
     if isinstance(chunks, AsyncIterable):
-        return OnLoop(chunks, encoder)
-    return OnLoop(_stepped(chunks), encoder) if inline else Threaded(chunks, encoder, threads)
+        return aiter(chunks)
+    return _stepped(chunks) if inline else Threaded(chunks, encoder, threads)
+
+
+async def close(source: AsyncIterator[Any], *, hangs: bool = False) -> None:
+    """End a stream before its end, so that the `finally` of its generator runs; one that hangs is left behind.
+
+    Raises:
+        TimeoutError: that took too long.
+        Exception: what the generator raised.
+    """
+    if hangs and isinstance(source, Threaded):
+        source.abandon()
+    closing = getattr(source, "aclose", None)
+    if closing is not None:
+        async with asyncio.timeout(_CLOSING):
+            await closing()
 
 
 async def _stepped(items: Iterator[Any]) -> AsyncIterator[Any]:
@@ -179,33 +175,10 @@ async def _stepped(items: Iterator[Any]) -> AsyncIterator[Any]:
         _close(items)
 
 
-class OnLoop:
-    """An async iterator of items as pieces."""
-
-    def __init__(self, items: AsyncIterable[Any], encoder: Encode) -> None:
-        self._items = items
-        self._next = aiter(items).__anext__
-        self._encode = encoder
-
-    def __aiter__(self) -> OnLoop:
-        return self
-
-    async def __anext__(self) -> Any:  # Any: what the encoder makes
-        return self._encode(await self._next())
-
-    async def aclose(self) -> None:
-        close = getattr(self._items, "aclose", None)
-        if close is not None:
-            await close()
-
-    def abandon(self) -> None:
-        """Nothing hangs: it was cancelled."""
-
-
 class Threaded:
     """A plain iterator read in threads of the pool, a little ahead of its reader; no thread waits for the reader."""
 
-    def __init__(self, items: Iterator[Any], encoder: Encode, threads: pool.Pool) -> None:
+    def __init__(self, items: Iterator[Any], encoder: Callable[[Any], Any], threads: pool.Pool) -> None:
         self._items = items
         self._encode = encoder
         self._pool = threads
@@ -215,7 +188,7 @@ class Threaded:
         self._waiter: asyncio.Future[None] | None = None
         self._call: pool.Call | None = None
         self._error: BaseException | None = None
-        self._ended = self._closing = False
+        self._ended = self._closing = self._waking = False
 
     def __aiter__(self) -> Threaded:
         return self
@@ -257,7 +230,9 @@ class Threaded:
             piece = self._encode(item)
             room -= (len(piece) if isinstance(piece, bytes) else _UNKNOWN_SIZE) + 64
             self._ready.append(piece)
-            self._loop.call_soon_threadsafe(self._wake)
+            if not self._waking:
+                self._waking = True
+                self._loop.call_soon_threadsafe(self._wake)
         return False
 
     def _pulled(self, call: pool.Call) -> None:
@@ -278,6 +253,7 @@ class Threaded:
         self._context.run(_close, self._items)
 
     def _wake(self) -> None:
+        self._waking = False
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

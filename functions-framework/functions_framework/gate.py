@@ -108,13 +108,13 @@ def _streaming(function: Function, gate: Gate, threads: pool.Pool) -> Callable[[
     return render
 
 
-async def _held(gate: Gate, items: flow.Pieces) -> AsyncIterator[Any]:
+async def _held(gate: Gate, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
     await gate.enter()
     try:
         async for item in items:
             yield item
     finally:
         try:
-            await items.aclose()
+            await flow.close(items)
         finally:
             gate.leave()
