@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
     """Keeps the order of pipelined requests: one is worked on, the others wait in a queue."""
 
     __slots__ = (
-        "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields",
+        "_again", "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields",
         "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_marks", "_old", "_other",
         "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_slot", "_stream",
         "_target", "_transport", "_unsent", "_wants", "in_message", "since", "touched",
@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
+        self._again = b""  # the head of a request to be read again
         self._other: asyncio.Protocol | None = None
         self._stream: streaming.Stream | None = None
         self._transport: asyncio.Transport | None = None
@@ -165,6 +166,8 @@ class Connection(asyncio.Protocol):
                 self._other.data_received(rest)
             return
         self._parser = httptools.HttpRequestParser(self)
+        if self._again:
+            rest, self._again = self._again + rest, b""
         if rest:
             self.data_received(rest)
 
@@ -259,6 +262,10 @@ class Connection(asyncio.Protocol):
         if self._refused or self._transport is None or self._transport.is_closing():
             return
         parser, body = self._parser, self._body
+        if self._wants and parser.should_upgrade() and head.has_body(self._fields):
+            # The parser takes the body for the other protocol's; a second one reads it, told of no upgrade.
+            self._again = head.without_upgrade(parser.get_method(), self._target, self._fields)
+            return
         method, target, status = parser.get_method().decode("latin-1"), self._target, 0
         if target[:1] != b"/":
             status, target = head.path_form(method, target, self._fields)
@@ -427,11 +434,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        status, lines, body = response.plain(exchange.refusal, head.REASONS[exchange.refusal])
-        transport.write(
-            b"%b%bcontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
-            % (response.STATUS_LINES[status], lines, len(body), self._site.common(), body)
-        )
+        transport.write(head.refusal(exchange.refusal, self._site.common()))
         self._unpause()
         if self._ended or not transport.can_write_eof():
             transport.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from functions_framework import response
 from functions_framework.response import Answer
 
 # RFC 3986 §3.2.2 host and port, without user: a name, an IPv4 address or a bracketed IPv6 address.
@@ -55,3 +56,35 @@ def path_form(method: str, target: bytes, fields: list[tuple[bytes, bytes]]) -> 
     fields[:] = [(name, value) for name, value in fields if name.lower() != b"host"]
     fields.append((b"host", found[1]))
     return 0, found[2] if found[2].startswith(b"/") else b"/" + found[2]
+
+
+def has_body(fields: list[tuple[bytes, bytes]]) -> bool:
+    """RFC 9112 §6: a length or a coding announces a body."""
+    return any(
+        (lowered := name.lower()) == b"transfer-encoding"
+        or (lowered == b"content-length" and value.strip(b"0"))
+        for name, value in fields
+    )
+
+
+def without_upgrade(method: bytes, target: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
+    """A head of HTTP/1.1 that asks for no other protocol, and for no second word to continue."""
+    kept = [
+        name + b": " + (_options(value) if name.lower() == b"connection" else value)
+        for name, value in fields
+        if name.lower() not in {b"upgrade", b"expect", b"http2-settings"}
+    ]
+    return b"\r\n".join([method + b" " + target + b" HTTP/1.1", *kept, b"", b""])
+
+
+def _options(value: bytes) -> bytes:
+    options = (option.strip() for option in value.split(b","))
+    return b", ".join(option for option in options if option.lower() not in {b"upgrade", b"http2-settings"})
+
+
+def refusal(status: int, common: bytes) -> bytes:
+    """The whole answer to what is refused with this status."""
+    _, lines, body = response.plain(status, REASONS[status])
+    return b"%b%bcontent-length: %d\r\n%bconnection: close\r\n\r\n%b" % (
+        response.STATUS_LINES[status], lines, len(body), common, body,
+    )  # fmt: skip

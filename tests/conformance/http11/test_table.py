@@ -43,6 +43,8 @@ DIFFERENCES: dict[str, str] = {
     "an expectation of a body above the limit": _LIMIT,
     "a good request, then a bad one": "what came before an error is answered first; uvicorn drops it",
     "an old client that asks is kept": "uvicorn keeps no connection of HTTP/1.0",
+    "an upgrade to something unknown, with a body and the next request": "uvicorn drops the body and what follows",
+    "an upgrade to something unknown, with a body in chunks": "as above",
     "an upgrade to something unknown, and the next request": "uvicorn drops what follows an ignored upgrade",
     "a request cut in its head": _CUT,
     "a request cut in its body": _CUT,
