@@ -75,7 +75,8 @@ def _rule_kind(resource: Resource) -> str:
     """Our Gateway shares its name with Gateway API's; only ours has rules."""
     if resource.group == "networking.openfunction.io":
         return f"OpenFunction{resource.kind}"
-    return resource.kind if resource.group == "core.openfunction.io" else ""
+    ours = ("core.openfunction.io", "events.openfunction.io")
+    return resource.kind if resource.group in ours else ""
 
 
 def _stored(resource: Resource, document: Document) -> Document:

@@ -34,9 +34,19 @@ def _reason(kind: str = "Ready") -> Column:
     return _text("Reason", f'.status.conditions[?(@.type=="{kind}")].reason')
 
 
+def _reason_as(name: str) -> Column:
+    return _text(name, '.status.conditions[?(@.type=="Ready")].reason')
+
+
+def _status(kind: str) -> Column:
+    return _text(kind, f'.status.conditions[?(@.type=="{kind}")].status')
+
+
 AGE = Column("Age", "date", ".metadata.creationTimestamp")
 _CORE = "core.openfunction.io"
 _KNATIVE = "serving.knative.dev"
+_EVENTS = "events.openfunction.io"
+_KEDA = "keda.sh"
 
 _COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     (_CORE, "Function"): (
@@ -60,6 +70,57 @@ _COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("networking.openfunction.io", "Gateway"): (
         _text("Address", ".status.addresses[0].value"),
         _ready(),
+        AGE,
+    ),
+    (_EVENTS, "EventSource"): (
+        _text("EventBus", ".spec.eventBus"),
+        _text("Sink", ".spec.sink.uri"),
+        _reason_as("Status"),
+        _ready(),
+        AGE,
+    ),
+    (_EVENTS, "EventBus"): (_reason_as("Status"), _ready(), AGE),
+    (_EVENTS, "ClusterEventBus"): (_reason_as("Status"), _ready(), AGE),
+    (_EVENTS, "Trigger"): (_text("EventBus", ".spec.eventBus"), _reason_as("Status"), _ready(), AGE),
+    ("", "PersistentVolumeClaim"): (
+        _text("Status", ".status.phase"),
+        _text("Capacity", ".status.capacity.storage"),
+        AGE,
+    ),
+    ("apps", "StatefulSet"): (
+        _number("Desired", ".spec.replicas"),
+        _number("Ready", ".status.readyReplicas"),
+        AGE,
+    ),
+    ("batch", "Job"): (
+        _number("Completions", ".spec.completions"),
+        _number("Succeeded", ".status.succeeded"),
+        _number("Active", ".status.active"),
+        AGE,
+    ),
+    (_KEDA, "ScaledObject"): (
+        _text("ScaleTargetKind", ".status.scaleTargetKind"),
+        _text("ScaleTargetName", ".spec.scaleTargetRef.name"),
+        _number("Min", ".spec.minReplicaCount"),
+        _number("Max", ".spec.maxReplicaCount"),
+        _ready(),
+        _status("Active"),
+        _status("Fallback"),
+        _status("Paused"),
+        AGE,
+    ),
+    (_KEDA, "ScaledJob"): (
+        _number("Min", ".spec.minReplicaCount"),
+        _number("Max", ".spec.maxReplicaCount"),
+        _ready(),
+        _status("Active"),
+        _status("Paused"),
+        AGE,
+    ),
+    ("dapr.io", "Component"): (_text("Type", ".spec.type"), _text("Version", ".spec.version"), AGE),
+    ("dapr.io", "Subscription"): (
+        _text("Pubsub", ".spec.pubsubname"),
+        _text("Topic", ".spec.topic"),
         AGE,
     ),
     ("", "Namespace"): (_text("Status", ".status.phase"), AGE),

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from openfunction_py.api import gateways
+from openfunction_py.api import eventbuses, events, gateways, triggers
 
 Document = dict[str, Any]
 
@@ -168,8 +168,45 @@ def _values(parent: Document, key: str) -> list[Document]:
     return [one for one in (_map(parent, key) or {}).values() if isinstance(one, dict)]
 
 
+def _event_source(document: Document) -> None:
+    spec = _map(document, "spec")
+    if spec is not None:
+        _log_level(spec)
+        for kafka in _values(spec, "kafka"):
+            kafka.setdefault("authRequired", False)
+
+
+def _event_bus(document: Document) -> None:
+    """Without a broker it is JetStream of our own, which keeps what it acknowledged."""
+    spec = _own(document, "spec")
+    if not any(spec.get(name) is not None for name in eventbuses.BROKERS):
+        spec["jetStream"] = {}
+    stream = _map(spec, "jetStream")
+    if stream is not None and stream.get("url") in (None, ""):
+        stream.pop("url", None)
+        stream.setdefault("syncInterval", eventbuses.SYNC)
+        stream.setdefault("replicas", 1)
+
+
+def _trigger(document: Document) -> None:
+    spec = _map(document, "spec")
+    if spec is not None:
+        _log_level(spec)
+        if spec.get("window") in (None, ""):
+            spec["window"] = triggers.WINDOW
+
+
+def _log_level(spec: Document) -> None:
+    if spec.get("logLevel") in (None, ""):
+        spec["logLevel"] = events.LOG_LEVEL
+
+
 _STEPS: dict[str, Callable[[Document], None]] = {
     "Function": _function,
     "Serving": _serving_object,
     "OpenFunctionGateway": _gateway,
+    "EventSource": _event_source,
+    "EventBus": _event_bus,
+    "ClusterEventBus": _event_bus,
+    "Trigger": _trigger,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from openfunction_py.api import gateways, references, rules_build, rules_serving
+from openfunction_py.api import gateways, references, rules_build, rules_events, rules_serving
 from openfunction_py.api.fields import Field, FieldError
 
 Document = dict[str, Any]
@@ -26,6 +26,12 @@ def errors(kind: str, document: Document, old: Document | None) -> Iterator[Fiel
 def warnings(kind: str, document: Document) -> Iterator[str]:
     """What is accepted and still worth telling."""
     spec = Field("", document)["spec"]
+    if kind == "EventSource":
+        yield from rules_events.source_warnings(spec)
+    if kind in ("EventBus", "ClusterEventBus"):
+        yield from rules_events.bus_warnings(spec)
+    if kind == "Trigger":
+        yield from rules_events.trigger_warnings(Field("", document))
     if kind == "Function":
         yield from _placeholder(spec["image"])
         yield from _runtime(spec["serving"])
@@ -123,4 +129,8 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
     "Builder": (_builder,),
     "Serving": (_serving,),
     "OpenFunctionGateway": (_gateway,),
+    "EventSource": (rules_events.source,),
+    "EventBus": (rules_events.bus,),
+    "ClusterEventBus": (rules_events.bus,),
+    "Trigger": (rules_events.trigger,),
 }

@@ -8,17 +8,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from openfunction_py.api import builders, columns, functions, gateways, schemas, servings
+from openfunction_py.api import (
+    builders,
+    columns,
+    eventbuses,
+    eventsources,
+    functions,
+    gateways,
+    schemas,
+    servings,
+    triggers,
+)
 from openfunction_py.api.columns import Column
 from openfunction_py.api.meta import Object
 from openfunction_py.api.upstream import (
     apiextensions,
     apps,
     autoscaling,
+    batch,
     coordination,
     core,
+    dapr,
     discovery,
     gatewayapi,
+    keda,
     knative,
     shipwright,
 )
@@ -103,8 +116,9 @@ def _builtin(model: type[Object], listed: _Listed) -> Resource:
     return _enter(model, listed, builtin=True)
 
 
-def _ours(model: type[Object], *short: str) -> Resource:
-    return _enter(model, _Listed(short=short, categories=("openfunction",)), crd=True)
+def _ours(model: type[Object], *short: str, namespaced: bool = True, plural: str = "") -> Resource:
+    listed = _Listed(short=short, categories=("openfunction",), namespaced=namespaced, plural=plural)
+    return _enter(model, listed, crd=True)
 
 
 _ALL = ("all",)
@@ -115,16 +129,23 @@ RESOURCES: tuple[Resource, ...] = (
     _ours(builders.Builder, "fb"),
     _ours(servings.Serving),
     _ours(gateways.Gateway),
+    _ours(eventsources.EventSource, "es"),
+    _ours(eventbuses.EventBus, "eb", plural="eventbuses"),
+    _ours(eventbuses.ClusterEventBus, "ceb", namespaced=False, plural="clustereventbuses"),
+    _ours(triggers.Trigger),
     _builtin(core.Namespace, _Listed(("ns",), namespaced=False)),
     _builtin(core.Node, _Listed(("no",), namespaced=False)),
     _builtin(core.Pod, _Listed(("po",), _ALL)),
     _builtin(core.Service, _Listed(("svc",), _ALL)),
     _builtin(core.Secret, _Listed(subresources=frozenset())),
     _builtin(core.ConfigMap, _Listed(("cm",), subresources=frozenset())),
+    _builtin(core.PersistentVolumeClaim, _Listed(("pvc",))),
     _builtin(core.ServiceAccount, _Listed(("sa",), subresources=frozenset())),
     _builtin(core.Event, _Listed(("ev",), subresources=frozenset())),
     _builtin(apps.Deployment, _Listed(("deploy",), _ALL, _SCALE, scale_paths=_REPLICAS)),
     _builtin(apps.ReplicaSet, _Listed(("rs",), _ALL, _SCALE, scale_paths=_REPLICAS)),
+    _builtin(apps.StatefulSet, _Listed(("sts",), _ALL, _SCALE, scale_paths=_REPLICAS)),
+    _builtin(batch.Job, _Listed((), _ALL)),
     _builtin(discovery.EndpointSlice, _Listed(subresources=frozenset())),
     _builtin(coordination.Lease, _Listed(subresources=frozenset())),
     _builtin(apiextensions.CustomResourceDefinition, _Listed(("crd", "crds"), namespaced=False)),
@@ -141,6 +162,12 @@ RESOURCES: tuple[Resource, ...] = (
     _enter(knative.Route, _Listed(("rt",), _KNATIVE)),
     _enter(autoscaling.PodAutoscaler, _Listed(("kpa", "pa"))),
     _enter(knative.ServerlessService, _Listed(("sks",))),
+    _enter(dapr.Component, _Listed((), ("all",), frozenset())),
+    _enter(dapr.Subscription, _Listed((), ("all",), frozenset())),
+    _enter(keda.ScaledObject, _Listed(("so",))),
+    _enter(keda.ScaledJob, _Listed(("sj",))),
+    _enter(keda.TriggerAuthentication, _Listed(("ta", "triggerauth"))),
+    _enter(keda.ClusterTriggerAuthentication, _Listed(("cta", "clustertriggerauth"), namespaced=False)),
     _enter(gatewayapi.GatewayClass, _Listed(("gc",), namespaced=False, plural="gatewayclasses")),
     _enter(gatewayapi.HttpGateway, _Listed(("gtw",))),
     _enter(gatewayapi.HTTPRoute, _Listed()),

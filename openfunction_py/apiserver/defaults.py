@@ -38,8 +38,10 @@ def on_write(resource: scheme.Resource, document: Document) -> None:
         metadata["labels"] = {**(metadata.get("labels") or {}), NAMESPACE_LABEL: metadata.get("name", "")}
     elif resource.kind == "Pod":
         _pod_spec(document.setdefault("spec", {}))
-    elif resource.kind in ("Deployment", "ReplicaSet"):
+    elif resource.kind in ("Deployment", "ReplicaSet", "StatefulSet"):
         _workload(document.setdefault("spec", {}))
+    elif resource.kind == "Job":
+        _job(document.setdefault("spec", {}))
     elif resource.kind == "Service":
         document.setdefault("spec", {}).setdefault("type", "ClusterIP")
 
@@ -55,6 +57,14 @@ def _secret(document: Document) -> None:
 def _pod_spec(spec: Document) -> None:
     spec.setdefault("restartPolicy", "Always")
     spec.setdefault("terminationGracePeriodSeconds", 30)
+
+
+def _job(spec: Document) -> None:
+    for name, value in (("parallelism", 1), ("completions", 1), ("backoffLimit", 6)):
+        spec.setdefault(name, value)
+    template = spec.get("template")
+    if isinstance(template, dict):
+        template.setdefault("spec", {}).setdefault("terminationGracePeriodSeconds", 30)
 
 
 def _workload(spec: Document) -> None:

@@ -1,4 +1,4 @@
-"""apps/v1: Deployment and ReplicaSet.
+"""apps/v1: Deployment, ReplicaSet and StatefulSet.
 
 Slices: a field that has no name here passes through unchanged.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from openfunction_py.api.meta import Condition, Object, Open
-from openfunction_py.api.upstream.core import IntOrString, PodTemplateSpec
+from openfunction_py.api.upstream.core import IntOrString, PersistentVolumeClaim, PodTemplateSpec
 
 
 class LabelSelector(Open):
@@ -102,3 +102,48 @@ class ReplicaSet(Object):
     kind: str = "ReplicaSet"
     spec: ReplicaSetSpec = Field(default_factory=ReplicaSetSpec)
     status: ReplicaSetStatus = Field(default_factory=ReplicaSetStatus)
+
+
+class StatefulSetUpdate(Open):
+    """How Pods of an older template give way."""
+
+    type: str = ""
+    rolling_update: dict[str, Any] | None = None
+
+
+class StatefulSetSpec(Open):
+    """Which Pods, how many, under which Service, with which volumes of their own."""
+
+    replicas: int | None = None
+    selector: LabelSelector = Field(default_factory=LabelSelector)
+    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
+    service_name: str = ""
+    pod_management_policy: str = ""
+    update_strategy: StatefulSetUpdate | None = None
+    volume_claim_templates: list[PersistentVolumeClaim] = Field(default_factory=list)
+    min_ready_seconds: int | None = None
+    revision_history_limit: int | None = None
+
+
+class StatefulSetStatus(Open):
+    """How far a rollout is."""
+
+    observed_generation: int | None = None
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    current_replicas: int = 0
+    updated_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    collision_count: int | None = None
+    conditions: list[Condition] = Field(default_factory=list)
+
+
+class StatefulSet(Object):
+    """Pods with names and volumes that stay theirs."""
+
+    api_version: str = "apps/v1"
+    kind: str = "StatefulSet"
+    spec: StatefulSetSpec = Field(default_factory=StatefulSetSpec)
+    status: StatefulSetStatus = Field(default_factory=StatefulSetStatus)
