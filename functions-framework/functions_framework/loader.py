@@ -92,13 +92,8 @@ def compose(
             signatures.adapt(name, call, frameworks.note_for(call, signature, environ)) for name, call in named
         ])
     )  # fmt: skip
-    program = replace(
-        program,
-        endpoints={
-            **courtesies.endpoints(program.functions),
-            **contract.endpoints(program.functions, environ),
-        },
-    )
+    own = len(program.functions)
+    program = replace(program, endpoints=courtesies.endpoints(program.functions))
     if any(frameworks.is_application(function.written) for function in program.functions):
         from functions_framework.signatures import application  # noqa: PLC0415  # few programs are one
 
@@ -107,6 +102,9 @@ def compose(
         from functions_framework import context  # noqa: PLC0415  # few functions have one
 
         program = context.program(program, environ, runtime=runtime)
+    # The user's own functions come first, now at the paths that the context gives them.
+    told = contract.endpoints(program.functions[:own], environ)
+    program = replace(program, endpoints={**program.endpoints, **told})
     program = instrument.instrumented(program, source, environ)
     if environ.get("LOG_EXECUTION_ID"):
         from functions_framework import execution  # noqa: PLC0415  # as above

@@ -63,7 +63,8 @@ def client(
     """A client of functions at hand.
 
     Args:
-        functions: at least one; decorated or plain. The hooks of the first one's module are around them.
+        functions: at least one; decorated or plain. The hooks of the first one's module are around them; what starts
+            and stops belongs to a file, so `load` runs it.
         signature: of those without decorator, as FUNCTION_SIGNATURE_TYPE.
         setting: what surrounds them.
 
