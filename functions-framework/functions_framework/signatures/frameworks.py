@@ -24,6 +24,7 @@ _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*,[ \t]*)?(?:fla
 _FLASK = frozenset({"flask", "werkzeug"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _ASGI = ("scope", "receive", "send")
+_FIREBASE = "__firebase_endpoint__"  # on what the decorators of firebase-functions give
 _APPLICATIONS = (_ASGI, ("environ", "start_response"))
 
 
@@ -40,6 +41,8 @@ def module_of(written: Callable[..., Any], note: Note) -> str:
     """The module of signatures/ that serves an application or what `aio` declares; empty for any other."""
     if is_application(written):
         return "application"
+    if hasattr(written, _FIREBASE):  # its decorator takes a Flask request, whatever the user's parameter is
+        return "flask_style"
     told: str = note.options.get("module", "")
     return told
 

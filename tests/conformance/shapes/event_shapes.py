@@ -118,17 +118,17 @@ CONTEXTS = (
     Shape("handles_a_binding", OPENFUNCTION + "examples/openfunction_dapr_trigger/user_function.py", (
         (tick(), text("handled", 200, "tick", "True None None", **_SUCCESS)),
     ), "openfunction"),
-    Shape("handles_a_topic", "OpenFunction/samples: functions/async/pubsub/subscriber", (
+    Shape("handles_a_topic", "OpenFunction/samples: functions/Async/pubsub/subscriber/subscriber.go", (
         (post(_TOPIC, "/dapr/topics/0/orders", content_type="application/cloudevents+json"), value(
             {"status": "SUCCESS"}, 200, '5 com.dapr.event.sent {"n":1}', **_SUCCESS)),
     ), "openfunction"),
-    Shape("sends_on", "OpenFunction/samples: functions/async/bindings/cron-input-kafka-output", (
+    Shape("sends_on", "OpenFunction/samples: functions/async/bindings/cron-input-kafka-output/cron-input-kafka-output.go", (
         (tick(b"once"), text("sent", **_SUCCESS)),
     ), "openfunction"),
-    Shape("declines", "OpenFunction/samples: functions/knative/with-output-binding", (
+    Shape("declines", "OpenFunction/samples: functions/knative/with-output-binding/sender.go", (
         (get(), text("try again", 500, x_openfunction_status="error")),
     ), "openfunction"),
-    Shape("takes_data", "OpenFunction/samples: functions/knative/path-parameters-function-go", (
+    Shape("takes_data", "OpenFunction/samples: functions/knative/path-parameters-function-go/http.go", (
         (post(b"abc"), value({"data": "abc"}, **_SUCCESS)),
     ), "openfunction"),
 )  # fmt: skip

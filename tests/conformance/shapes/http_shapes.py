@@ -34,6 +34,9 @@ def page(title: str, said: str, status: int) -> Answer:
 
 
 FLASK = (
+    Shape("add", "lalipop05/android_project: functions/main.py", (
+        (post({"data": {"a": 1, "b": 2}}), value({"result": 3}, newline=True)),
+    )),
     Shape("escaped_name", DOCS + "helloworld/main.py", (
         (get("/?name=%3Cb%3E"), text("Hello &lt;b&gt;!")),
         (post({"name": "Ada"}), text("Hello Ada!")),

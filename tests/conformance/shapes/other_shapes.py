@@ -60,7 +60,7 @@ TYPED = (
         (post({"orders": ["a", "b", "c"], "express": True}, "/?limit=1"), value({"orders": ["a"], "express": True})),
         (post({}), value({"orders": [], "express": False})),
     )),
-    Shape("book", "OpenFunction/samples: functions/knative/path-parameters-function-go", (
+    Shape("book", "OpenFunction/samples: functions/knative/path-parameters-function-go/http.go", (
         (get("/shelves/a/books/7"), value({"shelf": "a", "book": 7, "language": "en"})),
         (get("/shelves/a/books/7?language=de"), value({"shelf": "a", "book": 7, "language": "de"})),
         (get("/elsewhere"), text("No function answers /elsewhere.\n", 404, **_PLAIN)),

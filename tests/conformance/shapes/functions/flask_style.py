@@ -1,10 +1,13 @@
 # mypy: ignore-errors
 """HTTP functions as they are written for Google's framework, with Flask's names."""
 
+import dataclasses
+import functools
 import hashlib
 import hmac
 import os
 import tempfile
+import typing
 import xml.etree.ElementTree as ET
 
 import flask
@@ -25,6 +28,28 @@ def remember():
 @inner.route("/stations/<int:number>", methods=["GET", "PUT"])
 def station(number):
     return jsonify(station=number, method=flask.request.method, caller=g.seen)
+
+
+@dataclasses.dataclass
+class Called:
+    data: typing.Any
+    raw: flask.Request
+
+
+def on_call(function):
+    """As firebase-functions does it: the user's parameter is made of Flask's request, and its result is wrapped."""
+
+    @functools.wraps(function)
+    def called(request):
+        return jsonify(result=function(Called(flask.request.get_json()["data"], request)))
+
+    called.__firebase_endpoint__ = {"callableTrigger": {}}
+    return called
+
+
+@on_call
+def add(call: Called):
+    return call.data["a"] + call.data["b"]
 
 
 @functions_framework.http
