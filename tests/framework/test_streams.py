@@ -260,6 +260,41 @@ async def test_a_stream_without_a_first_item_in_time_is_504(site: StartSite, sor
         go.set()
 
 
+async def test_a_stream_that_goes_on_after_its_504_sends_nothing(site: StartSite) -> None:
+    ended = asyncio.Event()
+
+    async def function(request: Request) -> AsyncIterator[str]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield "late"
+        finally:
+            ended.set()
+
+    async with site(function, timeout=0.05) as at:
+        client = await at.client()
+        assert (await client.ask("/")).status == 504
+        await asyncio.wait_for(ended.wait(), 20)
+        assert (await client.ask("/healthz")).body == b"ok\n"
+        assert not at.server.meter.in_flight
+        client.close()
+
+
+async def test_a_functions_own_reset_is_its_error_and_no_client_that_left(
+    site: StartSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def function(request: Request) -> AsyncIterator[str]:
+        yield "one"
+        raise ConnectionResetError("the database")
+
+    async with site(function) as at:
+        client = await at.client()
+        await client.send(http.request("/"))
+        assert (await asyncio.wait_for(client.reader.read(), 20)).endswith(b"one\r\n")
+        client.close()
+    assert "the database" in caplog.text
+
+
 @pytest.mark.parametrize("sort", ["loop", "thread"])
 async def test_a_client_that_leaves_ends_the_generator(site: StartSite, sort: str) -> None:
     ended = threading.Event()
