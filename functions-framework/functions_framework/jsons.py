@@ -21,7 +21,21 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         # Slower, so only for the results that need it.
+        return _lenient(value)
+
+
+def _lenient(value: object) -> bytes:
+    try:
         return orjson.dumps(value, default=_plain, option=_LENIENT)
+    except TypeError as error:
+        if "64-bit" not in str(error):
+            raise
+    import json  # noqa: PLC0415  # only whole numbers of more than 64 bits need it
+
+    whole = json.dumps(
+        value, default=lambda one: loads(dumps(one)), ensure_ascii=False, separators=(",", ":")
+    )
+    return whole.encode()
 
 
 def indented(value: object) -> str:
@@ -34,6 +48,8 @@ def _plain(value: Any) -> object:  # Any: probed for a method that gives what JS
         return sorted(value)
     if isinstance(value, bytes):
         return value.decode()
+    if hasattr(value, "as_tuple"):
+        return str(value)  # a Decimal, whose digits are all meant
     for method, arguments in _FORMS:
         form = getattr(value, method, None)
         if form is not None and not isinstance(value, type):
@@ -43,7 +59,7 @@ def _plain(value: Any) -> object:  # Any: probed for a method that gives what JS
     )
 
 
-# numpy's arrays and scalars, pydantic's models, classes of Google's typed functions, named tuples
+# Time spans (in seconds), numpy's arrays and scalars, pydantic's models, Google's typed classes, named tuples.
 _FORMS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("tolist", {}), ("model_dump", {"mode": "json"}), ("to_dict", {}), ("_asdict", {}),
+    ("total_seconds", {}), ("tolist", {}), ("model_dump", {"mode": "json"}), ("to_dict", {}), ("_asdict", {}),
 )  # fmt: skip
