@@ -10,6 +10,7 @@ from tests.conformance.shapes.http_shapes import DOCS, FRAMEWORK
 from tests.conformance.shapes.shape import Ask, Shape, done, event, failed, get, legacy, post, text, value
 
 OPENFUNCTION = "OpenFunction/functions-framework-python: "
+SAMPLES = "OpenFunction/samples: functions/"
 _OBJECT = {"bucket": "b", "name": "a.txt", "metageneration": "1", "timeCreated": "2024-01-01T00:00:00Z"}
 _ADA = base64.b64encode(b"Ada").decode()
 _MESSAGE = {"message": {"data": _ADA, "messageId": "7"}, "subscription": "s"}
@@ -118,17 +119,17 @@ CONTEXTS = (
     Shape("handles_a_binding", OPENFUNCTION + "examples/openfunction_dapr_trigger/user_function.py", (
         (tick(), text("handled", 200, "tick", "True None None", **_SUCCESS)),
     ), "openfunction"),
-    Shape("handles_a_topic", "OpenFunction/samples: functions/Async/pubsub/subscriber/subscriber.go", (
+    Shape("handles_a_topic", SAMPLES + "Async/pubsub/subscriber/subscriber.go", (
         (post(_TOPIC, "/dapr/topics/0/orders", content_type="application/cloudevents+json"), value(
             {"status": "SUCCESS"}, 200, '5 com.dapr.event.sent {"n":1}', **_SUCCESS)),
     ), "openfunction"),
-    Shape("sends_on", "OpenFunction/samples: functions/async/bindings/cron-input-kafka-output/cron-input-kafka-output.go", (
+    Shape("sends_on", SAMPLES + "async/bindings/cron-input-kafka-output/cron-input-kafka-output.go", (
         (tick(b"once"), text("sent", **_SUCCESS)),
     ), "openfunction"),
-    Shape("declines", "OpenFunction/samples: functions/knative/with-output-binding/sender.go", (
+    Shape("declines", SAMPLES + "knative/with-output-binding/sender.go", (
         (get(), text("try again", 500, x_openfunction_status="error")),
     ), "openfunction"),
-    Shape("takes_data", "OpenFunction/samples: functions/knative/path-parameters-function-go/http.go", (
+    Shape("takes_data", SAMPLES + "knative/path-parameters-function-go/http.go", (
         (post(b"abc"), value({"data": "abc"}, **_SUCCESS)),
     ), "openfunction"),
 )  # fmt: skip

@@ -54,7 +54,10 @@ class Host:
         """End it; the lines that nobody asked for."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(20)
+        try:
+            self._process.wait(20)
+        finally:
+            self._process.kill()  # nothing, for one that has ended
         self._reader.join(20)
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
