@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from openfunction_py.api import gateways, references, rules_build, rules_events, rules_serving
+from openfunction_py.api import (
+    fields,
+    gateways,
+    references,
+    rules_build,
+    rules_components,
+    rules_events,
+    rules_serving,
+)
 from openfunction_py.api.fields import Field, FieldError
 
 Document = dict[str, Any]
+LABEL_LIMIT = 63
 Check = Callable[[Field], Iterator[FieldError]]
 
 
@@ -61,6 +70,19 @@ def _function(document: Field) -> Iterator[FieldError]:
         yield from rules_build.errors(spec["build"])
     if spec["serving"].present:
         yield from rules_serving.errors(spec["serving"])
+        yield from _app_id(document)
+
+
+def _app_id(document: Field) -> Iterator[FieldError]:
+    """Dapr knows a function as <name>-<namespace> and makes a Service <name>-<namespace>-dapr."""
+    metadata = document["metadata"]
+    length = len(f"{metadata['name'].text}-{metadata['namespace'].text}-dapr")
+    if rules_components.is_used(document["spec.serving"]) and length > LABEL_LIMIT:
+        yield FieldError(
+            metadata["name"].path,
+            fields.TOO_LONG,
+            f"is too long for Dapr: name and namespace may have {LABEL_LIMIT - len('--dapr')} characters together",
+        )
 
 
 def _builder(document: Field) -> Iterator[FieldError]:

@@ -1,6 +1,6 @@
 """Rules of `scaleOptions.keda`.
 
-Trigger types and their metadata are KEDA's to judge.
+Those of its triggers stand in `rules_scalers`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from openfunction_py.api import rules_scalers
 from openfunction_py.api.fields import Field, FieldError
 from openfunction_py.api.rules_values import at_least, between, one_of
 
@@ -19,6 +20,7 @@ def errors(keda: Field) -> Iterator[FieldError]:
     given = [one for one in ("scaledObject", "scaledJob", "httpScaledObject") if keda[one].present]
     if len(given) > 1:
         yield keda.invalid(f"give one of {', '.join(given)}, not {len(given)} of them")
+    yield from rules_scalers.errors(keda["triggers"])
     yield from _scaled_object(keda["scaledObject"])
     yield from _scaled_job(keda["scaledJob"])
     for name in ("targetPendingRequests", "cooldownPeriod"):
@@ -34,6 +36,13 @@ def _scaled_object(scaled: Field) -> Iterator[FieldError]:
     if scaled["fallback"].present:
         yield from at_least(scaled["fallback.failureThreshold"], 1)
         yield from at_least(scaled["fallback.replicas"], 0)
+        yield from one_of(
+            scaled["fallback.behavior"],
+            "static",
+            "currentReplicas",
+            "currentReplicasIfHigher",
+            "currentReplicasIfLower",
+        )
 
 
 def _scaling(scaling: Field) -> Iterator[FieldError]:
@@ -53,13 +62,14 @@ def _scaled_job(job: Field) -> Iterator[FieldError]:
 
 
 def _strategy(strategy: Field) -> Iterator[FieldError]:
-    yield from one_of(strategy["strategy"], "default", "custom", "accurate")
+    yield from one_of(strategy["strategy"], "default", "custom", "accurate", "eager")
     deduction = strategy["customScalingQueueLengthDeduction"]
     percentage = strategy["customScalingRunningJobPercentage"]
     if strategy["strategy"].text == "custom":
         for field in (deduction, percentage):
             if field.value in (None, ""):
                 yield field.required("strategy custom needs it")
+    yield from one_of(strategy["multipleScalersCalculation"], "max", "min", "avg", "sum")
     yield from at_least(deduction, 0)
     if percentage.text and not _PERCENTAGE.fullmatch(percentage.text):
         yield percentage.invalid(f"{percentage.text!r} is no percentage; write it like 50%")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from openfunction_py.api import rules_keda
+from openfunction_py.api import rules_components, rules_keda, rules_scalers
 from openfunction_py.api.fields import DUPLICATE, Field, FieldError
 from openfunction_py.api.rules_values import at_least, between, duration, one_of
 
@@ -22,7 +22,7 @@ WORKLOADS = ("Deployment", "StatefulSet", "Job")
 def errors(serving: Field) -> Iterator[FieldError]:
     """What is wrong with a serving."""
     yield from _http(serving["triggers.http"])
-    yield from _dapr(serving)
+    yield from rules_components.errors(serving)
     yield from _scale(serving["scaleOptions"])
     yield from rules_keda.errors(serving["scaleOptions.keda"])
     yield from duration(serving["timeout"])
@@ -62,32 +62,6 @@ def _hostnames(hostnames: Field) -> Iterator[FieldError]:
         seen.add(host.text)
 
 
-def _dapr(serving: Field) -> Iterator[FieldError]:
-    for trigger in serving["triggers.dapr"].items():
-        if not trigger["name"].text:
-            yield trigger["name"].required("name the Dapr component")
-    for part in ("triggers.inputs", "outputs"):
-        for item in serving[part].items():
-            if not item["dapr.name"].text:
-                yield item["dapr.name"].required("name the Dapr component")
-    for part in ("bindings", "pubsub"):
-        for _, component in serving[part].entries():
-            yield from _component(component)
-    for _, state in serving["states"].entries():
-        if state["spec"].present:
-            yield from _component(state["spec"])
-
-
-def _component(component: Field) -> Iterator[FieldError]:
-    for part in ("type", "version"):
-        if isinstance(component.value, dict) and not component[part].text:
-            yield component[part].required(
-                f"give the {part} of the Dapr component, like bindings.cron and v1"
-            )
-    if component["initTimeout"].text:
-        yield from duration(component["initTimeout"])
-
-
 def _scale(scale: Field) -> Iterator[FieldError]:
     low, high = scale["minReplicas"], scale["maxReplicas"]
     yield from at_least(low, 0)
@@ -114,15 +88,26 @@ def _template(template: Field) -> Iterator[FieldError]:
 
 
 def warnings(serving: Field) -> Iterator[str]:
-    """What is accepted and not served yet."""
+    """What is accepted and still worth telling."""
     http = serving["triggers.http"]
     if http["engine"].text == "keda":
         yield f"{http['engine'].path}: keda is not served yet; the function runs on Knative"
-    if serving["triggers.dapr"].value and not http.present:
-        yield f"{serving['triggers.dapr'].path}: functions started by Dapr are not served yet"
-    for item in serving["triggers.dapr"].items():
-        if item["inputName"].text:
-            yield f"{item['inputName'].path}: is deprecated; the component's name is enough"
-    for item in serving["outputs"].items():
-        if item["dapr.outputName"].text:
-            yield f"{item['dapr.outputName'].path}: is deprecated; the component's name is enough"
+    yield from rules_components.warnings(serving)
+    yield from _workload(serving)
+
+
+def _workload(serving: Field) -> Iterator[str]:
+    """Settings that the way the function runs leaves without effect."""
+    kind, keda = serving["workloadType"], serving["scaleOptions.keda"]
+    if kind.text and serving["triggers.http"].present:
+        yield f"{kind.path}: has no effect; a function with an http trigger runs on Knative"
+        return
+    if kind.text == "Job" and not keda["triggers"].value:
+        yield f"{kind.path}: without scaleOptions.keda.triggers the Job runs once"
+    if kind.text == "Job" and keda["scaledObject"].present:
+        yield f"{keda['scaledObject'].path}: has no effect on a Job; use scaledJob"
+    if kind.text != "Job" and keda["scaledJob"].present:
+        yield f"{keda['scaledJob'].path}: has no effect without workloadType: Job"
+    low = serving["scaleOptions.minReplicas"].number or 0
+    if rules_scalers.only_resources(keda["triggers"]) and low == 0:
+        yield f"{keda['triggers'].path}: cpu and memory alone never scale to zero; one replica stays"

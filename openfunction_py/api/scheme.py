@@ -34,6 +34,7 @@ from openfunction_py.api.upstream import (
     keda,
     knative,
     shipwright,
+    storage,
 )
 
 ScalePaths = tuple[str, str, str]
@@ -139,7 +140,7 @@ RESOURCES: tuple[Resource, ...] = (
     _builtin(core.Service, _Listed(("svc",), _ALL)),
     _builtin(core.Secret, _Listed(subresources=frozenset())),
     _builtin(core.ConfigMap, _Listed(("cm",), subresources=frozenset())),
-    _builtin(core.PersistentVolumeClaim, _Listed(("pvc",))),
+    _builtin(storage.PersistentVolumeClaim, _Listed(("pvc",))),
     _builtin(core.ServiceAccount, _Listed(("sa",), subresources=frozenset())),
     _builtin(core.Event, _Listed(("ev",), subresources=frozenset())),
     _builtin(apps.Deployment, _Listed(("deploy",), _ALL, _SCALE, scale_paths=_REPLICAS)),

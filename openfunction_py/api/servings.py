@@ -12,6 +12,7 @@ from pydantic import Field
 from openfunction_py.api.keda import Keda
 from openfunction_py.api.meta import Condition, LocalRef, Model, Object
 from openfunction_py.api.upstream.core import PodSpec
+from openfunction_py.api.upstream.storage import PersistentVolumeClaim
 
 
 class GatewayRef(Model):
@@ -163,7 +164,10 @@ class Tracing(Model):
 
 
 class ServingImpl(Model):
-    """How an image runs. `runtime` is of older versions: read, never used."""
+    """How an image runs. `runtime` is of older versions: read, never used.
+
+    `serviceName` and `volumeClaimTemplates` are those of a StatefulSet.
+    """
 
     triggers: Triggers | None = None
     scale_options: ScaleOptions | None = None
@@ -179,6 +183,8 @@ class ServingImpl(Model):
     hooks: Hooks | None = None
     tracing: Tracing | None = None
     workload_type: str | None = None
+    service_name: str | None = None
+    volume_claim_templates: list[PersistentVolumeClaim] = Field(default_factory=list)
     runtime: str | None = None
 
 

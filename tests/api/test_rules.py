@@ -41,6 +41,23 @@ def behavior(**rules: Any) -> dict[str, Any]:
     return keda(scaledObject={"advanced": config})
 
 
+KAFKA = {"type": "bindings.kafka", "version": "v1"}
+CRON = {"timezone": "UTC", "start": "0 8 * * *", "end": "0 9 * * *", "desiredReplicas": "2"}
+METADATA = "spec.serving.scaleOptions.keda.triggers[0].metadata"
+
+
+def dapr(topic: str | None, name: str, *more: dict[str, Any], **parts: str) -> dict[str, Any]:
+    """A Function spec with Dapr triggers on one of two components."""
+    first = {"name": "p" if topic else name, **parts}
+    components = {"pubsub": {"p": {"type": "pubsub.kafka", "version": "v1"}}, "bindings": {"in": KAFKA}}
+    return {"serving": {"triggers": {"dapr": [first, *more]}, **components}}
+
+
+def scaler(kind: str, **metadata: str) -> dict[str, Any]:
+    """A Function spec with one KEDA trigger."""
+    return keda(triggers=[{"type": kind, "metadata": metadata}])
+
+
 CASES: list[tuple[dict[str, Any], str]] = [
     ({"image": ""}, "spec.image"),
     ({"image": "Not An Image"}, "spec.image"),
@@ -114,7 +131,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"serving": {"timeout": "x"}}, "spec.serving.timeout"),
     ({"serving": {"workloadType": "DaemonSet"}}, "spec.serving.workloadType"),
     ({"serving": {"params": {"A B": "c"}}}, "spec.serving.params[A B]"),
-    ({"serving": {"bindings": {"b": {"type": "x"}}}}, "spec.serving.bindings.b.version"),
+    ({"serving": {"bindings": {"b": {"type": "bindings.x"}}}}, "spec.serving.bindings.b.version"),
     ({"serving": {"outputs": [{"dapr": {}}]}}, "spec.serving.outputs[0].dapr.name"),
     (
         {"serving": {"tracing": {"provider": {"exporter": {}}}}},
@@ -123,6 +140,79 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"serving": {"template": {"containers": [{"name": "a"}, {"name": "a"}]}}},
         "spec.serving.template.containers[1].name",
+    ),
+    (dapr("topic", "missing"), "spec.serving.triggers.dapr[0].topic"),
+    (dapr(None, "in", {"name": "in"}), "spec.serving.triggers.dapr[1].name"),
+    (dapr(None, "in", type="bindings.cron"), "spec.serving.triggers.dapr[0].type"),
+    (dapr(None, "in", type="pubsub"), "spec.serving.triggers.dapr[0].type"),
+    (dapr(None, ""), "spec.serving.triggers.dapr[0].name"),
+    (dapr(None, "s", type="state.redis"), "spec.serving.triggers.dapr[0].name"),
+    ({"serving": {"pubsub": {"p": KAFKA}}}, "spec.serving.pubsub.p.type"),
+    (
+        {"serving": {"pubsub": {"in": {"type": "pubsub.kafka", "version": "v1"}}, "bindings": {"in": KAFKA}}},
+        "spec.serving.pubsub.in",
+    ),
+    ({"serving": {"states": {"s": {"spec": KAFKA}}}}, "spec.serving.states.s.spec.type"),
+    (
+        {"serving": {"bindings": {"b": {**KAFKA, "metadata": [{"name": "a"}, {"name": "a"}]}}}},
+        "spec.serving.bindings.b.metadata[1].name",
+    ),
+    (
+        {"serving": {"outputs": [{"dapr": {"name": "p", "type": "pubsub.jetstream"}}]}},
+        "spec.serving.outputs[0].dapr.topic",
+    ),
+    (
+        {"serving": {"outputs": [{"dapr": {"name": "p"}}, {"dapr": {"name": "p"}}]}},
+        "spec.serving.outputs[1].dapr.name",
+    ),
+    (scaler("kafka", lagThreshold="0"), f"{METADATA}.lagThreshold"),
+    (scaler("kafka", activationLagThreshold="-1"), f"{METADATA}.activationLagThreshold"),
+    (scaler("kafka", limitToPartitionsWithLag="true"), f"{METADATA}.topic"),
+    (
+        scaler("kafka", topic="t", limitToPartitionsWithLag="true", allowIdleConsumers="true"),
+        f"{METADATA}.limitToPartitionsWithLag",
+    ),
+    (
+        scaler(
+            "kafka", topic="t", limitToPartitionsWithLag="true", ensureEvenDistributionOfPartitions="true"
+        ),
+        f"{METADATA}.ensureEvenDistributionOfPartitions",
+    ),
+    (scaler("kafka", offsetResetPolicy="newest"), f"{METADATA}.offsetResetPolicy"),
+    (
+        scaler("stan", natsServerMonitoringEndpoint="http://n:8222"),
+        f"{METADATA}.natsServerMonitoringEndpoint",
+    ),
+    (scaler("cron", start="0 8 * * *", end="0 9 * * *", desiredReplicas="2"), f"{METADATA}.timezone"),
+    (scaler("cron", **{**CRON, "timezone": "Mars/Base"}), f"{METADATA}.timezone"),
+    (scaler("cron", **{**CRON, "end": CRON["start"]}), f"{METADATA}.end"),
+    (scaler("cron", **{**CRON, "start": "@daily"}), f"{METADATA}.start"),
+    (scaler("cron", **{**CRON, "desiredReplicas": "many"}), f"{METADATA}.desiredReplicas"),
+    (scaler("prometheus", serverAddress="http://p", query="up"), f"{METADATA}.threshold"),
+    (scaler("cpu", value="60"), "spec.serving.scaleOptions.keda.triggers[0].metricType"),
+    (
+        keda(
+            triggers=[{"type": "cpu", "metricType": "Utilization", "metadata": {"type": "x", "value": "6"}}]
+        ),
+        f"{METADATA}.type",
+    ),
+    (
+        keda(triggers=[{"type": "kafka", "metricType": "Utilization", "metadata": {}}]),
+        "spec.serving.scaleOptions.keda.triggers[0].metricType",
+    ),
+    (
+        keda(
+            triggers=[{"type": "x", "name": "n", "metadata": {}}, {"type": "y", "name": "n", "metadata": {}}]
+        ),
+        "spec.serving.scaleOptions.keda.triggers[1].name",
+    ),
+    (
+        keda(scaledObject={"fallback": {"failureThreshold": 1, "behavior": "hope"}}),
+        "spec.serving.scaleOptions.keda.scaledObject.fallback.behavior",
+    ),
+    (
+        keda(scaledJob={"scalingStrategy": {"multipleScalersCalculation": "median"}}),
+        "spec.serving.scaleOptions.keda.scaledJob.scalingStrategy.multipleScalersCalculation",
     ),
     ({"serving": {"hooks": {"policy": "Replace"}}}, "spec.serving.hooks.policy"),
     ({"serving": []}, "spec.serving"),
@@ -202,3 +292,80 @@ def test_a_builder_may_only_be_cancelled() -> None:
 )
 def test_a_wrong_gateway_is_refused_at_its_path(spec: dict[str, Any], path: str) -> None:
     assert list(samples.refused(samples.gateway(**spec))) == [path]
+
+
+@pytest.mark.parametrize(
+    ("serving", "words"),
+    [
+        ({"outputs": [{"dapr": {"name": "sinc"}}], "bindings": {"sink": KAFKA}}, "did you mean sink?"),
+        ({"outputs": [{"dapr": {"name": "elsewhere"}}]}, "a Component of that name must exist"),
+        (
+            {"pubsub": {"p": {"type": "pubsub.natsstreaming", "version": "v1"}}},
+            "spec.serving.pubsub.p: NATS Streaming is no more",
+        ),
+        ({"triggers": {"dapr": [{"name": "b"}]}, "workloadType": "Job"}, "the Job runs once"),
+        ({"triggers": {"http": {}}, "workloadType": "Job"}, "runs on Knative"),
+        (
+            {"triggers": {"dapr": [{"name": "b"}]}, "scaleOptions": {"keda": {"scaledJob": {}}}},
+            "no effect without workloadType: Job",
+        ),
+        (
+            {
+                "triggers": {"dapr": [{"name": "b"}]},
+                "scaleOptions": {
+                    "keda": {
+                        "triggers": [
+                            {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "60"}}
+                        ]
+                    }
+                },
+            },
+            "never scale to zero",
+        ),
+    ],
+)
+def test_what_is_accepted_and_worth_telling(serving: dict[str, Any], words: str) -> None:
+    warnings = samples.admit(samples.function(serving=serving)).warnings
+    assert any(words in warning for warning in warnings)
+
+
+def test_the_async_samples_of_the_field_are_admitted() -> None:
+    serving = {
+        "scaleOptions": {
+            "minReplicas": 0,
+            "maxReplicas": 10,
+            "keda": {
+                "scaledObject": {
+                    "pollingInterval": 15,
+                    "cooldownPeriod": 60,
+                    "advanced": {"horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {
+                        "stabilizationWindowSeconds": 45,
+                        "policies": [{"type": "Percent", "value": 50, "periodSeconds": 15}]}}}},
+                },
+                "triggers": [{"type": "kafka", "metadata": {"topic": "t", "bootstrapServers": "k:9092",
+                                                            "consumerGroup": "g", "lagThreshold": "20"}}],
+            },
+        },
+        "triggers": {"dapr": [{"name": "producer", "topic": "t"}]},
+        "pubsub": {"producer": {"type": "pubsub.kafka", "version": "v1", "metadata": [
+            {"name": "brokers", "value": "k:9092"}, {"name": "authRequired", "value": False},
+            {"name": "consumerID", "value": "g", "secretKeyRef": {"name": "", "key": ""}}]}},
+        "template": {"containers": [{"name": "function", "imagePullPolicy": "IfNotPresent"}]},
+        "states": {"kv": None},
+        "workloadType": "StatefulSet",
+        "serviceName": "peers",
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}],
+    }  # fmt: skip
+    admitted = samples.admit(samples.function(serving=serving))
+    assert admitted.warnings == ()
+    stored = admitted.object["spec"]["serving"]
+    assert stored["volumeClaimTemplates"] == serving["volumeClaimTemplates"]
+    assert stored["pubsub"]["producer"]["metadata"][2] == {"name": "consumerID", "value": "g"}
+
+
+def test_name_and_namespace_must_fit_daprs_service_together() -> None:
+    document = samples.function(serving={"outputs": [{"dapr": {"name": "x"}}]})
+    document["metadata"] = {"name": "a" * 40, "namespace": "n" * 30}
+    assert "57 characters together" in samples.refused(document)["metadata.name"]
+    del document["spec"]["serving"]["outputs"]
+    assert samples.refused(document) == {}

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import Field
 
 from openfunction_py.api.meta import Condition, Object, Open
-from openfunction_py.api.upstream.core import IntOrString, PersistentVolumeClaim, PodTemplateSpec
+from openfunction_py.api.upstream.core import IntOrString, PodTemplateSpec
+from openfunction_py.api.upstream.storage import PersistentVolumeClaim
 
 
 class LabelSelector(Open):

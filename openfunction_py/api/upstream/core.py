@@ -1,4 +1,4 @@
-"""core/v1: Pods and what belongs to them, Services, Secrets, ConfigMaps, volume claims, Namespaces, Events, Nodes.
+"""core/v1: Pods and what belongs to them, Services, Secrets, ConfigMaps, Namespaces, Events, Nodes.
 
 Slices: a field that has no name here passes through unchanged.
 """
@@ -346,34 +346,6 @@ class ConfigMap(Object):
     data: dict[str, str] = Field(default_factory=dict)
     binary_data: dict[str, str] = Field(default_factory=dict)
     immutable: bool | None = None
-
-
-class PersistentVolumeClaimSpec(Open):
-    """How much is asked for, and of which kind."""
-
-    access_modes: list[str] = Field(default_factory=list)
-    resources: Resources | None = None
-    storage_class_name: str | None = None
-    volume_name: str = ""
-    volume_mode: str = ""
-
-
-class PersistentVolumeClaimStatus(Open):
-    """Whether there is a volume."""
-
-    phase: str = ""
-    access_modes: list[str] = Field(default_factory=list)
-    capacity: dict[str, str] = Field(default_factory=dict)
-    conditions: list[Condition] = Field(default_factory=list)
-
-
-class PersistentVolumeClaim(Object):
-    """Storage that outlives Pods."""
-
-    api_version: str = "v1"
-    kind: str = "PersistentVolumeClaim"
-    spec: PersistentVolumeClaimSpec = Field(default_factory=PersistentVolumeClaimSpec)
-    status: PersistentVolumeClaimStatus = Field(default_factory=PersistentVolumeClaimStatus)
 
 
 class NamespaceSpec(Open):
