@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,42 @@ def test_test_mode_serves_without_a_sidecar(program: Callable[..., Program]) -> 
     )
     with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/", data=b"{}") as answer:
         assert json.load(answer) == [{"n": 1}]
+
+
+LIVES = """
+import functions_framework
+
+seen = []
+
+@functions_framework.on_startup
+def first(): seen.append("start")
+
+@functions_framework.lifespan
+async def span():
+    seen.append("enter")
+    yield
+    seen.append("leave")
+
+@functions_framework.on_shutdown
+async def last(): seen.append("stop")
+
+@functions_framework.http
+def told(request): return seen
+"""
+
+
+def test_what_starts_and_stops_runs_around_the_calls(tmp_path: Path) -> None:
+    path = tmp_path / "lives.py"
+    path.write_text(LIVES)
+    with testing.load(path) as client:
+        seen = sys.modules["lives"].seen
+        assert seen == client.get().json() == ["start", "enter"]
+    assert seen == ["start", "enter", "leave", "stop"]
+
+
+def test_a_start_hook_that_raises_is_a_start_error(tmp_path: Path) -> None:
+    path = tmp_path / "fails.py"
+    path.write_text(LIVES.replace('seen.append("start")', 'raise RuntimeError("no model")'))
+    with pytest.raises(exits.StartError, match="no model") as caught:
+        testing.load(path).get()
+    assert caught.value.reason == "StartupFailed"
