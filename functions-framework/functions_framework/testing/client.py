@@ -111,6 +111,10 @@ class Client:
         """Send these bytes as they are, to see what the server makes of them."""
         return self._ask(request)
 
+    def wire(self, request: bytes) -> bytes:
+        """The same, and the bytes of the answer as they are; say `connection: close`, so that it ends."""
+        return self._stage.run(_written(self._stage, request))
+
     @contextmanager
     def stream(self, method: str, path: str = "/", **how: Unpack[How]) -> Iterator[Streamed]:
         """Send a request and read the answer while it comes; leaving the block early is a client that goes."""
@@ -277,3 +281,11 @@ async def _whole(stage: Stage, request: bytes) -> Answer:
         except BrokenAnswerError:
             broken = True
         return answers.made(wire.status, wire.headers, chunks, broken=broken)
+
+
+async def _written(stage: Stage, request: bytes) -> bytes:
+    async with stage.connect(request, raw=True) as wire:
+        pieces = []
+        while piece := await wire.piece():
+            pieces.append(piece)
+        return b"".join(pieces)
