@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 import functions_framework
-from functions_framework import CloudEvent
+from functions_framework import CloudEvent, exits, registry, signatures
 from tests.framework.conftest import StartSite
 
 EVENT = {"id": "1", "source": "/s", "type": "t", "specversion": "1.0"}
@@ -104,3 +105,19 @@ async def test_only_post_brings_events(site: StartSite) -> None:
         reply = await made.ask("/")
     assert reply.status == 405
     assert "post" in reply.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "call", "words"),
+    [
+        ("cloudevent", lambda: None, "it is given the event"),
+        ("event", lambda: None, "it is given the data and the context"),
+        ("event", lambda data, context, more: None, "it is given the data and the context"),
+    ],
+)
+def test_a_function_that_takes_something_else_is_told_what_it_is_given(
+    signature: registry.Signature, call: Any, words: str
+) -> None:
+    with pytest.raises(exits.StartError, match=words) as caught:
+        signatures.adapt("handle", call, registry.Note(signature))
+    assert caught.value.reason == "ArityMismatch"

@@ -19,6 +19,7 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     """A function of data and context; one of a single parameter takes CloudEvents, as `event` once meant."""
     if _takes_one(written):
         return events.adapt(name, written, note)
+    signatures.check_arity(name, written, ("the data", "the context"))
     return Function(
         name=name,
         call=lambda event: written(*event),
