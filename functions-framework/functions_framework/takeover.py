@@ -26,7 +26,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 def second(site: Site, taken: Second | None) -> asyncio.BaseProtocol | None:
     """Who speaks after HTTP/2's preface; None where nobody can."""
     if taken is not None:
-        return taken(site.begin)
+        return taken(lambda exchange: site.begin(exchange))  # noqa: PLW0108  # while it starts, `begin` is another
     if util.find_spec("h2") is None:
         return None
     from functions_framework import http2  # noqa: PLC0415  # its package is an extra

@@ -12,6 +12,7 @@ from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # t
 
 from functions_framework.context.user_context import UserContext
 from functions_framework.dapr.stubs import callback, callback_service, common, grpc
+from tests import waiting
 from tests.framework.sidecar import FakeSidecar
 from tests.framework.test_context_calls import CONTEXT, by_out, raising, served
 
@@ -179,3 +180,13 @@ async def test_large_events_pass_whole(fake: FakeSidecar) -> None:
     async with called(call, fake) as (stub, _):
         answer = await stub.OnBindingEvent(callback.BindingEventRequest(name="cron", data=b"x" * 3_000_000))
     assert seen == [len(answer.data)] == [3_000_000]
+
+
+async def test_a_connection_from_before_the_start_is_served_after_it(fake: FakeSidecar) -> None:
+    async with called(lambda context: None, fake) as (stub, at):
+        at.server.hold()
+        early = stub.OnTopicEvent(topic_event())
+        await waiting.until(lambda: at.server._held)
+        at.server.release()
+        assert (await early).status == callback.TopicEventResponse.SUCCESS
+        assert (await stub.OnTopicEvent(topic_event())).status == callback.TopicEventResponse.SUCCESS

@@ -53,7 +53,8 @@ class Delivery:
 async def ask(request: Request, begin: Callable[[Any], None]) -> Answer:
     """Have a server answer a request; who cancels this has left, and the function is told."""
     made = Delivery(request)
-    begin(made)
+    # The server starts functions where no Task runs, as its own connections do; this is one.
+    asyncio.get_running_loop().call_soon(begin, made)
     try:
         return await made.answer
     except asyncio.CancelledError:

@@ -135,10 +135,11 @@ def pair(
         until(lambda: _answers(made) and made.ready(), "function and sidecar are up")
         yield made
     finally:
-        sidecar.stop()
         process.terminate()
-        process.wait(20)
+        ended = process.wait(20)
+        sidecar.stop()
         log.close()
+        assert ended == 0, (folder / "function.log").read_text()
 
 
 def _answers(made: Pair) -> bool:
