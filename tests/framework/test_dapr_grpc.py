@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -190,3 +191,41 @@ async def test_a_connection_from_before_the_start_is_served_after_it(fake: FakeS
         at.server.release()
         assert (await early).status == callback.TopicEventResponse.SUCCESS
         assert (await stub.OnTopicEvent(topic_event())).status == callback.TopicEventResponse.SUCCESS
+
+
+async def test_an_answer_in_pieces_comes_whole(fake: FakeSidecar) -> None:
+    def call(context: UserContext) -> Any:
+        return iter([b"one ", b"two"])
+
+    async with called(call, fake) as (stub, _):
+        answer = await stub.OnInvoke(common.InvokeRequest(method="a"))
+    assert answer.data.value == b"one two"
+
+
+async def test_an_answer_that_breaks_off_is_an_error(fake: FakeSidecar) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise ValueError("broke")
+
+    async with called(lambda context: pieces(), fake) as (stub, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.OnInvoke(common.InvokeRequest(method="a"))
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+
+
+async def test_a_call_that_is_given_up_cancels_the_function(fake: FakeSidecar) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def call(context: UserContext) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async with called(call, fake) as (stub, _):
+        rpc = stub.OnTopicEvent(topic_event())
+        await begun.wait()
+        rpc.cancel()
+        await asyncio.wait_for(cancelled.wait(), 20)
+    assert rpc.cancelled()

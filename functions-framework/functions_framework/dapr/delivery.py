@@ -49,6 +49,9 @@ class Delivery:
         """The answer in pieces broke off."""
         self.send(_BROKEN)
 
+    def upgrade(self) -> None:
+        """There is no connection that could go on as a WebSocket."""
+
 
 async def ask(request: Request, begin: Callable[[Any], None]) -> Answer:
     """Have a server answer a request; who cancels this has left, and the function is told."""
