@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions_framework import cloudevent, errors, exits, jsons, response
+from functions_framework import cloudevent, errors, jsons, response
+from functions_framework.context import data
 from functions_framework.context.document import Input
 from functions_framework.context.out import FunctionOut
 from functions_framework.context.runtime_context import RuntimeContext
@@ -177,16 +178,17 @@ def _failed(error: Exception) -> signals.Verdict:
 
 
 def _call(written: Callable[..., Any]) -> Call:
-    if _takes_data(written):
-        return lambda context: _outcome(context, written(context, context.data))
-    return lambda context: _outcome(context, written(context))
+    read = data.reader(written)
+    if read is None:
+        return lambda context: _outcome(context, written(context))
+    return lambda context: _outcome(context, written(context, read(context)))
 
 
 def _acall(written: Callable[..., Awaitable[Any]]) -> Call:
-    takes_data = _takes_data(written)
+    read = data.reader(written)
 
     async def call(context: UserContext) -> FunctionOut:
-        result = written(context, context.data) if takes_data else written(context)
+        result = written(context) if read is None else written(context, read(context))
         return _outcome(context, await result)
 
     return call
@@ -252,22 +254,3 @@ def _json(document: object) -> Answer:
 def _is_async(written: Callable[..., Any]) -> bool:
     call = getattr(written, "__call__", None)  # noqa: B004  # an object whose __call__ is async
     return inspect.iscoroutinefunction(written) or inspect.iscoroutinefunction(call)
-
-
-def _takes_data(written: Callable[..., Any]) -> bool:
-    """True for `f(context, data)`; raises StartError for what takes neither that nor `f(context)`."""
-    try:
-        parameters = list(inspect.signature(written).parameters.values())
-    except (TypeError, ValueError):  # some that are written in C
-        return False
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    places = [one for one in parameters if one.kind in kinds]
-    needed = [one for one in places if one.default is inspect.Parameter.empty]
-    any_number = any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters)
-    if len(needed) > 2 or not (places or any_number):
-        raise exits.StartError(
-            "ArityMismatch",
-            f"{getattr(written, '__name__', 'the function')} takes {len(needed)} arguments; "
-            "an OpenFunction function is f(context), or f(context, data)",
-        )
-    return len(needed) == 2
