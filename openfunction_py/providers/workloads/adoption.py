@@ -15,7 +15,7 @@ from openfunction_py.kube import client as clients
 from openfunction_py.kube import errors
 
 T = TypeVar("T", bound=meta.Object)
-Owner = apps.Deployment | apps.ReplicaSet
+Owner = apps.Deployment | apps.ReplicaSet | apps.StatefulSet
 
 
 async def members(client: clients.Client, owner: Owner, known: cache.Lister[T]) -> list[T]:
