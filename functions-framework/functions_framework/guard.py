@@ -201,7 +201,8 @@ class Guard:
 
     def _ended(self, worker: Worker, code: int) -> None:
         if self._ending:
-            self._code = self._code or (0 if worker.given_up else _shell(code))
+            unstarted = self._served and not worker.ready and code == -signal.SIGTERM
+            self._code = self._code or (0 if worker.given_up or unstarted else _shell(code))
         elif not self._served:
             self._code = self._code or _shell(code) or exits.EXIT_CODES["InstanceFailed"]
             self._end()

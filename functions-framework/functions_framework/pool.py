@@ -24,14 +24,14 @@ _BUSY = 0.8
 _MOST_BUSY = 2 * _AT_ONCE
 _QUEUE_PER_THREAD = 16
 _KEEP_IDLE = 30.0
-_TURN, _LEAST_TURN = 0.005, 0.0001  # Python's own switch interval, and the least we set
+_TURN, _LEAST_TURN = 0.005, 0.001  # Python's own switch interval, and the least we set
 _NO_GATE = threading.Lock()  # of a call that has not been given up
 
 
 def _share_lock(threads: int) -> None:
     """The loop waits for the interpreter lock behind every thread that computes: the more, the shorter their turns."""
     share = min(1.0, _AT_ONCE / threads)
-    sys.setswitchinterval(max(_LEAST_TURN, _TURN * share**5))
+    sys.setswitchinterval(max(_LEAST_TURN, _TURN * share**2))
 
 
 class Call:

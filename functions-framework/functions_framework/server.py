@@ -6,9 +6,10 @@ It parses nothing and runs no function; connection.py and dispatch.py do.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from functions_framework import clock, connection, dispatch, listeners, meter, page, readiness, response
 from functions_framework.exchange import Exchange
@@ -16,6 +17,7 @@ from functions_framework.program import Program, Second
 from functions_framework.settings import InstanceSettings, Limits
 from functions_framework.site import Kept, Marks
 
+_log = logging.getLogger("functions_framework")
 _BACKLOG = 2048
 _SWEEP = 10.0
 _SWEEP_LEAST = 0.05
@@ -64,6 +66,10 @@ class Server:
         self._quiet = asyncio.Event()
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
+        self._shared: socket.socket | None = None  # the listener, where workers share it
+        self._joining: set[asyncio.Task[Any]] = (
+            set()
+        )  # Any: transports and protocols, which announce themselves
 
     # connection.Site
 
@@ -141,7 +147,13 @@ class Server:
     async def start(self, listener: socket.socket) -> None:
         """Accept on a bound socket."""
         self._listener = listener.dup()
-        self._server = await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG)
+        if self._settings.workers > 1:
+            # One connection in a turn: a loop that takes all there are leaves none to the others.
+            listener.listen(_BACKLOG)
+            self._shared = listener
+            self.loop.add_reader(listener.fileno(), self._accept_one, listener)
+        else:
+            self._server = await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG)
         self._dispatcher.watchdog.install()
 
     def refuse_held(self) -> None:
@@ -185,11 +197,15 @@ class Server:
 
     async def _stop_accepting(self) -> int:
         """Close the listener after taking what the kernel had already accepted for us; returns how many."""
-        server, listener = self._server, self._listener
-        self._server = self._listener = None
-        if server is None or listener is None:
+        server, listener, shared = self._server, self._listener, self._shared
+        self._server = self._listener = self._shared = None
+        if listener is None:
             return 0
-        server.close()
+        if server is not None:
+            server.close()
+        if shared is not None:
+            self.loop.remove_reader(shared.fileno())
+            shared.close()
         taken = 0
         with listener:
             while True:
@@ -199,6 +215,19 @@ class Server:
                     return taken
                 await self.loop.connect_accepted_socket(self._connection, accepted)
                 taken += 1
+
+    def _accept_one(self, listener: socket.socket) -> None:
+        try:
+            accepted, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another worker was first
+        except OSError as error:
+            _log.error("A connection cannot be accepted: %s", error)
+            return
+        accepted.settimeout(0)
+        joining = asyncio.Task(self.loop.connect_accepted_socket(self._connection, accepted), loop=self.loop)
+        self._joining.add(joining)
+        joining.add_done_callback(self._joining.discard)
 
     def _connection(self) -> connection.Connection:
         return connection.Connection(self)

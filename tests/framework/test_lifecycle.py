@@ -89,6 +89,13 @@ async def test_a_hook_that_fails_at_the_end_is_logged_and_the_others_run(program
     assert any("ZeroDivisionError" in line for line in running.lines)
 
 
+def started(folder: Path, path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "functions_framework", "--unix-socket", str(path)],
+        cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
 async def test_health_is_answered_while_it_starts_and_requests_wait(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(
         "import functions_framework, os, time, pathlib\n@functions_framework.on_startup\ndef load():\n"
@@ -96,12 +103,9 @@ async def test_health_is_answered_while_it_starts_and_requests_wait(tmp_path: Pa
         "async def function(r): return 'served'\n"
     )
     path = tmp_path / "s"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "functions_framework", "--unix-socket", str(path)],
-        cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = started(tmp_path, path)
     try:
-        while not path.exists():
+        while not path.exists():  # noqa: ASYNC110  # another process makes it
             await asyncio.sleep(0.01)
         probe = await unix(path)
         assert (await probe.ask("/healthz")).status == 200
