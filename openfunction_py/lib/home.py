@@ -110,6 +110,11 @@ class Home:
         return self.node / "pods"
 
     @property
+    def claims(self) -> Path:
+        """Folders of volume claims by uid; they outlive Pods."""
+        return self.node / "claims"
+
+    @property
     def templates(self) -> Path:
         """State of template processes."""
         return self.node / "templates"

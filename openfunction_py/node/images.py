@@ -40,6 +40,7 @@ class Runnable:
     cwd: Path
     digest: str
     trusted: bool = False
+    program: programs.Program | None = None
     template_argv: Sequence[str] = ()
     dependencies: Path | None = None  # the folder of its packages in a layer that other images may share
     readable: Sequence[Path] = field(default_factory=list)
@@ -59,7 +60,8 @@ class Images:
         program = programs.find(image)
         if program is not None:
             env = program.env(self._home)
-            return Runnable(program.argv, env, Path("/"), digest=f"program:{program.name}", trusted=True)
+            digest = f"program:{program.name}"
+            return Runnable(program.argv, env, Path("/"), digest=digest, trusted=True, program=program)
         known = self._known.get(image)
         if known is not None and self._use(known):
             return known

@@ -16,7 +16,9 @@ from openfunction_py.lib.clock import Clock
 from openfunction_py.lib.home import Home
 from openfunction_py.node import (
     addresses,
+    claims,
     collection,
+    contents,
     files,
     following,
     housekeeping,
@@ -44,7 +46,7 @@ logger = log.get("node")
 async def run(*, client: Client, home: Home, clock: Clock, settings: Settings | None = None) -> None:
     """Make the Pods of this node true until cancelled; then end what runs."""
     home.ensure()
-    for folder in (home.layers, home.unpacked, home.pods, home.pod_logs):
+    for folder in (home.layers, home.unpacked, home.pods, home.claims, home.pod_logs):
         files.open_folder(folder)  # the home itself is closed to others; sandboxed instances are shown these
     chosen = settings or Settings()
     _allow_many_files()
@@ -102,6 +104,10 @@ async def _serve(
     group.create_task(
         following.follow(client, apps.Deployment, keeper.listener, labels=housekeeping.REVISION_LABEL)
     )
+    fresh = contents.Contents(mine.workers, group)
+    group.create_task(following.follow(client, core.ConfigMap, fresh.listener("ConfigMap")))
+    group.create_task(following.follow(client, core.Secret, fresh.listener("Secret")))
+    group.create_task(claims.collect(client, home))
     group.create_task(housekeeping.bound_logs(made))
     collector = collection.Collector(
         client, home, images=made.images, clock=made.clock, times=made.settings.collecting

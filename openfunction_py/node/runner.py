@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from functions_framework import control
 from openfunction_py.api.upstream import core
@@ -36,6 +36,14 @@ from openfunction_py.wire.messages import Load
 logger = log.get("node.runner")
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the containers of one Pod have in common."""
+
+    address: str
+    disk: volumes.Disk
+
+
 class Runner:
     """Runs one container; `changed` is called after every step, with whether others wait for it."""
 
@@ -45,7 +53,7 @@ class Runner:
         pod: core.Pod,
         container: core.Container,
         *,
-        address: str,
+        shared: Shared,
         record: ContainerRecord,
         changed: Callable[[bool], None],
     ) -> None:
@@ -54,7 +62,7 @@ class Runner:
         self.record = record
         self._parts = parts
         self._pod = pod
-        self._address = address
+        self._address = shared.address
         self._changed = changed
         self.id = specs.instance_id(pod, container)
         self._presence = parts.instances.presence(self.id)
@@ -64,7 +72,7 @@ class Runner:
         self._waiting = ("ContainerCreating", "")
         self._problems = 0
         self._leaving = asyncio.Event()
-        self._prepared = False
+        self._disk = shared.disk
 
     def view(self) -> ContainerView:
         """The container as it is now."""
@@ -127,7 +135,7 @@ class Runner:
         self.record = replace(self.record, image_id=runnable.digest)
         sources = environment.Sources(self._parts.client, self._pod.metadata.namespace)
         folder = self._parts.home.pods / self._pod.metadata.uid
-        await self._prepare_volumes(sources, trusted=runnable.trusted)
+        await self._disk.prepare()
         env = await environment.resolve(self.container, self._pod, address=self._address, sources=sources)
         place = specs.Place(folder, self._address, self._run(), self._parts.level)
         spec = specs.make_instance(
@@ -146,13 +154,6 @@ class Runner:
             started_at=self._now(),
             ready=False,
         )
-
-    async def _prepare_volumes(self, sources: environment.Sources, *, trusted: bool) -> None:
-        if not self._prepared:
-            folder = self._parts.home.pods / self._pod.metadata.uid / "volumes"
-            level = sandbox.Level.NONE if trusted else self._parts.level
-            await volumes.prepare(self._pod, folder, sources=sources, level=level)
-            self._prepared = True
 
     async def _launch(self, spec: InstanceSpec) -> Instance:
         """A fork if that is possible, else a fresh process, and why."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from openfunction_py.api.upstream import core
 from openfunction_py.lib import naming, quantities
 from openfunction_py.lib.home import Home
-from openfunction_py.node import build_requests, sandbox, volumes
+from openfunction_py.node import build_requests, environment, images, programs, sandbox, volumes
 from openfunction_py.node.environment import Resolved
 from openfunction_py.node.images import Runnable
 from openfunction_py.node.logs import Run
@@ -62,9 +62,9 @@ def make_instance(
     name = instance_id(pod, container)
     return InstanceSpec(
         id=name,
-        argv=_argv(container, runnable),
+        argv=_argv(container, runnable, values, binds=binds),
         env={**values, "OFN_CONTROL": str(control), MARK: name},
-        cwd=Path(container.working_dir) if container.working_dir else runnable.cwd,
+        cwd=_cwd(container, runnable, place),
         host=place.address,
         port=int(values["PORT"]),
         log=place.run.log,
@@ -82,10 +82,39 @@ def make_instance(
     )
 
 
-def _argv(container: core.Container, runnable: Runnable) -> list[str]:
-    if container.command:
-        return [*container.command, *container.args]
-    return [*runnable.argv, *container.args]
+def _argv(
+    container: core.Container, runnable: Runnable, values: Mapping[str, str], *, binds: Sequence[sandbox.Bind]
+) -> list[str]:
+    given = [environment.expand(word, values) for word in (*container.command, *container.args)]
+    if runnable.program is None:
+        return given if container.command else [*runnable.argv, *given]
+    return _program_argv(runnable.program, given, host=values["HOST"], binds=binds)
+
+
+def _program_argv(
+    program: programs.Program, given: Sequence[str], *, host: str, binds: Sequence[sandbox.Bind]
+) -> list[str]:
+    """A program sees no mounts: folders that its arguments name are given as those of this machine."""
+    placed = [_placed(word, binds) for word in given]
+    try:
+        return program.command(placed, host=host)
+    except programs.ProgramError as error:
+        raise images.NotRunnableError("ProgramNotRunnable", str(error)) from error
+
+
+def _placed(word: str, binds: Sequence[sandbox.Bind]) -> str:
+    option, equals, value = word.partition("=")
+    if word.startswith("/"):
+        return build_requests.mapped(word, binds)
+    return f"{option}={build_requests.mapped(value, binds)}" if equals and value.startswith("/") else word
+
+
+def _cwd(container: core.Container, runnable: Runnable, place: Place) -> Path:
+    """Where it starts; for a program of the platform the folder of its volumes, which lie there by name."""
+    if runnable.trusted:
+        folder = place.pod_folder / "volumes"
+        return folder if folder.is_dir() else runnable.cwd
+    return Path(container.working_dir) if container.working_dir else runnable.cwd
 
 
 def _instance_env(

@@ -1,15 +1,19 @@
-"""The volumes of a Pod as folders of this machine: ConfigMaps, Secrets, empty folders.
+"""The volumes of a Pod as folders of this machine: ConfigMaps, Secrets, empty folders, volume claims.
 
-It writes them when the Pod starts; a kind of volume it does not know is refused, naming it.
+It writes them when the Pod starts and what changed later into the same files; a kind of volume it does not know is
+refused, naming it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from openfunction_py.api.upstream import core
+from openfunction_py.api.upstream import core, storage
+from openfunction_py.kube import errors
+from openfunction_py.kube.client import Client
 from openfunction_py.node import environment, files, images, sandbox
 from openfunction_py.node.environment import Sources
 from openfunction_py.node.sandbox import Bind, Level
@@ -17,15 +21,67 @@ from openfunction_py.node.sandbox import Bind, Level
 DEFAULT_MODE = 0o644
 
 
-async def prepare(pod: core.Pod, folder: Path, *, sources: Sources, level: Level) -> None:
-    """Write every volume of the Pod below `folder`; raises images.NotRunnableError."""
-    for volume in pod.spec.volumes:
-        target = folder / volume.name
+class Disk:
+    """The volumes of one Pod, which all its containers share."""
+
+    def __init__(self, pod: core.Pod, folder: Path, *, claims: Path, client: Client, level: Level) -> None:
+        """Make them below `folder`; a claim's own folder lies in `claims`."""
+        self._pod = pod
+        self._folder = folder
+        self._claims = claims
+        self._client = client
+        self._level = level
+        self._prepared = False
+        self._one = asyncio.Lock()
+
+    def _sources(self) -> Sources:
+        return Sources(self._client, self._pod.metadata.namespace)
+
+    async def prepare(self) -> None:
+        """Make every volume, once; raises images.NotRunnableError."""
+        async with self._one:
+            for volume in () if self._prepared else self._pod.spec.volumes:
+                await self._make(volume, self._sources())
+            self._prepared = True
+
+    async def _make(self, volume: core.Volume, sources: Sources) -> None:
+        target = self._folder / volume.name
         if volume.empty_dir is not None:
-            _empty(target, level)
+            _empty(target, self._level)
+        elif volume.persistent_volume_claim is not None:
+            place = await self._claimed(volume.persistent_volume_claim.claim_name)
+            _empty(place, self._level)
+            files.open_folder(target.parent)
+            target.unlink(missing_ok=True)
+            target.symlink_to(place)
         else:
             found, items, mode = await _content(volume, sources)
-            _fill(target, _files(volume.name, found, items), mode=mode, level=level)
+            _fill(target, _files(volume.name, found, items), mode=mode, level=self._level)
+
+    async def _claimed(self, name: str) -> Path:
+        """The folder of a claim: another for a claim made anew under the same name."""
+        namespace = self._pod.metadata.namespace
+        try:
+            claim = await self._client.get(storage.PersistentVolumeClaim, name, namespace=namespace)
+        except errors.NotFound as error:
+            raise environment.missing("PersistentVolumeClaim", name, namespace) from error
+        return self._claims / claim.metadata.uid
+
+    async def refresh(self, kind: str, name: str) -> None:
+        """Bring the volumes of one ConfigMap or Secret up to date, as the running containers see them."""
+        async with self._one:
+            for volume in self._pod.spec.volumes if self._prepared else ():
+                if source_of(volume) == (kind, name):
+                    found, items, mode = await _content(volume, self._sources())
+                    content = _files(volume.name, found, items)
+                    _replace(self._folder / volume.name, content, mode=mode, level=self._level)
+
+
+def source_of(volume: core.Volume) -> tuple[str, str] | None:
+    """Kind and name of the object whose content a volume shows."""
+    if volume.config_map is not None:
+        return "ConfigMap", volume.config_map.name
+    return ("Secret", volume.secret.secret_name) if volume.secret is not None else None
 
 
 def _empty(target: Path, level: Level) -> None:
@@ -51,7 +107,8 @@ async def _content(
         return found or {}, secret.items, secret.default_mode or DEFAULT_MODE
     raise images.NotRunnableError(
         "VolumeNotSupported",
-        f"the volume {volume.name} is of a kind this node cannot provide; use configMap, secret or emptyDir",
+        f"the volume {volume.name} is of a kind this node cannot provide; use configMap, secret, emptyDir or "
+        "persistentVolumeClaim",
     )
 
 
@@ -72,16 +129,39 @@ def _files(
 def _fill(target: Path, content: Mapping[str, tuple[bytes, int | None]], *, mode: int, level: Level) -> None:
     files.fresh_folder(target, mode=0o755)
     for name, (value, own_mode) in content.items():
-        relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts:
-            raise images.NotRunnableError("CreateContainerConfigError", f"the path {name} leaves its volume")
-        path = target / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(value)
-        path.chmod(own_mode or mode)
-        sandbox.give(path, level)
+        _write(_inside(target, name), value, mode=own_mode or mode, level=level)
+
+
+def _inside(target: Path, name: str) -> Path:
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise images.NotRunnableError("CreateContainerConfigError", f"the path {name} leaves its volume")
+    return target / relative
+
+
+def _write(path: Path, value: bytes, *, mode: int, level: Level) -> None:
+    """A whole file or none: whoever reads while it is replaced sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(value)
+    part.chmod(mode)
+    sandbox.give(part, level)
+    part.replace(path)
+
+
+def _replace(
+    target: Path, content: Mapping[str, tuple[bytes, int | None]], *, mode: int, level: Level
+) -> None:
+    """Change the files of a volume in place: the folder itself is what running containers were shown."""
+    wanted = {_inside(target, name): (value, own or mode) for name, (value, own) in content.items()}
+    for path, (value, file_mode) in wanted.items():
+        if not path.is_file() or path.read_bytes() != value:
+            _write(path, value, mode=file_mode, level=level)
+    for path in [one for one in target.rglob("*") if one.is_file() and one not in wanted]:
+        path.unlink(missing_ok=True)
 
 
 def binds(container: core.Container, folder: Path) -> list[Bind]:

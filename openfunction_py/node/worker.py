@@ -11,11 +11,11 @@ import shutil
 from openfunction_py.api.upstream import core
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
-from openfunction_py.node import records, sandbox, specs, status
+from openfunction_py.node import programs, records, sandbox, specs, status, volumes
 from openfunction_py.node.parts import Parts
 from openfunction_py.node.records import ContainerRecord, PodRecord
 from openfunction_py.node.reporting import Reporter
-from openfunction_py.node.runner import Runner
+from openfunction_py.node.runner import Runner, Shared
 
 RUNTIME_ANNOTATION = "openfunction.io/runtime"
 REASON_ANNOTATION = "openfunction.io/runtime-reason"
@@ -37,6 +37,9 @@ class Worker:
         self._folder = parts.home.pods / pod.metadata.uid
         self._record = records.load(self._folder) or self._fresh()
         self._runners: list[Runner] = []
+        self.disk = volumes.Disk(
+            pod, self._folder / "volumes", claims=parts.home.claims, client=parts.client, level=self._level()
+        )
         self._reporter = Reporter(
             parts.client,
             pod,
@@ -45,6 +48,12 @@ class Worker:
             retry=parts.settings.retry_pause,
         )
         self.update(pod)
+
+    def _level(self) -> sandbox.Level:
+        """Whose the Pod's files are: the sandboxed user's as soon as one container is no program of the platform."""
+        if all(programs.find(one.image) is not None for one in self._pod.spec.containers):
+            return sandbox.Level.NONE
+        return self._parts.level
 
     def _fresh(self) -> PodRecord:
         meta = self._pod.metadata
@@ -99,7 +108,7 @@ class Worker:
             self._parts,
             self._pod,
             container,
-            address=self._record.address,
+            shared=Shared(self._record.address, self.disk),
             record=self._record.containers.get(container.name, ContainerRecord()),
             changed=self._note,
         )
