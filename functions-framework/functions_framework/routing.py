@@ -16,6 +16,8 @@ from functions_framework.request import Request
 
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::((?:[^{}]|\{[0-9,]+\})+))?\}")
 
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2, a token
+
 
 class Router:
     """Templates in the order of the most literal first; built once, asked for each request."""
@@ -66,10 +68,13 @@ def spread(functions: Sequence[Function]) -> tuple[Function, ...]:
 
 
 def _check_declared(function: Function) -> None:
-    if function.concurrency < 0:
+    if not isinstance(function.concurrency, int) or function.concurrency < 0:
         raise exits.StartError(
-            "InvalidFunction", f"{function.name}: concurrency is {function.concurrency}; use 0 or more"
+            "InvalidFunction", f"{function.name}: concurrency is {function.concurrency!r}; use 0 or more"
         )
+    for method in function.methods:
+        if not _METHOD.fullmatch(method):
+            raise exits.StartError("InvalidFunction", f"{function.name}: {method!r} is no method of HTTP")
     try:
         compiled(function.path)
     except ValueError as error:
@@ -110,10 +115,12 @@ def compiled(template: str) -> re.Pattern[str]:
     if not template:
         return re.compile(r".*", re.DOTALL)
     parts, end = [], 0
-    for variable in _VARIABLE.finditer(template):
+    found = list(_VARIABLE.finditer(template))
+    for variable, after in itertools.zip_longest(found, found[1:]):
         parts.append(re.escape(template[end : variable.start()]))
-        parts.append(f"(?P<{variable[1]}>{variable[2] or '[^/]+'})")
         end = variable.end()
+        told = variable[2] or _text_before(template[end : after.start()] if after else "/", template)
+        parts.append(f"(?P<{variable[1]}>{told})")
     parts.append(re.escape(template[end:]))
     if "{" in _VARIABLE.sub("", template) or "}" in _VARIABLE.sub("", template):
         raise ValueError(
@@ -123,6 +130,17 @@ def compiled(template: str) -> re.Pattern[str]:
         return re.compile("".join(parts))
     except re.error as error:
         raise ValueError(f"the path {template!r} is no template: {error}") from error
+
+
+def _text_before(between: str, template: str) -> str:
+    """The expression of a variable, given what stands between it and the next.
+
+    Of two in one segment the first ends where that text first begins, as in chi: were every split tried, a long path
+    that fits none would hold the loop for seconds.
+    """
+    if not between:
+        raise ValueError(f"the path {template!r} is no template: two variables have nothing between them")
+    return "[^/]+" if "/" in between else f"[^/{re.escape(between[0])}]+"
 
 
 def variables(template: str) -> list[str]:

@@ -121,6 +121,12 @@ def test_authorization_is_read(header: bytes, told: tuple[str | None, ...]) -> N
     assert (found.type, found.username, found.password, found.token) == told
 
 
+def test_a_long_word_in_authorization_takes_no_time() -> None:
+    found = make(fields=((b"authorization", b"Digest =" + b"a" * 60_000 + b" b=c"),)).authorization
+    assert found is not None
+    assert found.parameters == {"b": "c"}
+
+
 def test_no_authorization_is_none() -> None:
     assert make().authorization is None
     assert make(fields=((b"authorization", b"Basic %%%"),)).authorization is None

@@ -138,6 +138,23 @@ def test_what_would_answer_the_same_request_is_refused(functions: list[Function]
 
 
 @pytest.mark.parametrize(
+    ("template", "path", "told"),
+    [
+        ("/{a}-{b}", "/x-y-z", {"a": "x", "b": "y-z"}),
+        ("/{name}.json", "/a.b.json", {"name": "a.b"}),
+        ("/{n:[0-9]+}^{b}]{c}", "/1^2]3]", {"n": "1", "b": "2", "c": "3]"}),
+        ("/{a}-{b}", "/x", None),
+        ("/{a}-{b}-{c}", f"/{'-' * 60_000}/", None),
+    ],
+)
+def test_variables_of_one_segment_end_where_the_text_between_begins(
+    template: str, path: str, told: dict[str, str] | None
+) -> None:
+    found = routing.compiled(template).fullmatch(path)
+    assert (None if found is None else found.groupdict()) == told
+
+
+@pytest.mark.parametrize(
     "functions",
     [
         [declared("a", "/x", "GET"), declared("b", "/x", "PUT")],
