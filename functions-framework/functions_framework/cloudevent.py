@@ -18,6 +18,8 @@ from functions_framework import errors, jsons, request
 from functions_framework.response import Response
 
 REQUIRED = ("id", "source", "specversion", "type")
+_TEXTS = (*REQUIRED, "datacontenttype", "subject")  # what JSON could hold in another type
+_JSON_NAMES: dict[type, str] = {list: "array", dict: "object", bool: "boolean"}
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _VERSIONS = frozenset({"1.0", "0.3"})
@@ -298,6 +300,7 @@ def from_document(document: object, kind: type[CloudEvent] = CloudEvent) -> Clou
     if attributes.get("datacontentencoding") == "base64" and attributes.get("specversion") == "0.3":
         encoded, data = data, None
         del attributes["datacontentencoding"]
+    _check_texts(attributes)
     if encoded is None:
         return kind.read(attributes, data)
     try:
@@ -343,7 +346,7 @@ def _require(attributes: Mapping[str, Any]) -> None:
     get = attributes.get
     if not (get("id") and get("source") and get("type") and get("specversion")):
         raise _lacks([name for name in REQUIRED if not get(name)])
-    if attributes["specversion"] not in _VERSIONS:
+    if str(attributes["specversion"]) not in _VERSIONS:
         raise errors.BadRequest(
             f"The CloudEvent has specversion {attributes['specversion']}; 1.0 is accepted."
         )
@@ -357,8 +360,19 @@ def _check_names(attributes: Iterable[str]) -> None:
             raise errors.BadRequest(
                 f"The CloudEvent attribute {name!r} may hold lower-case letters and digits only."
             )
+        if name == "data":  # CloudEvents 1.0, JSON format: it would stand in the data's place
+            raise errors.BadRequest("No attribute of a CloudEvent may be called data.")
         if len(_GOOD_NAMES) < _REMEMBERED:
             _GOOD_NAMES.add(name)
+
+
+def _check_texts(attributes: Mapping[str, Any]) -> None:
+    for name in _TEXTS:
+        told = attributes.get(name, "")
+        if type(told) is not str:
+            raise errors.BadRequest(
+                f"The CloudEvent's {name} is a {_JSON_NAMES.get(type(told), 'number')}; send a string."
+            )
 
 
 def _lacks(names: Iterable[str]) -> errors.BadRequest:

@@ -56,11 +56,21 @@ def test_what_is_missing_is_named() -> None:
         ({**ATTRIBUTES, "data_base64": "%"}, "base64"),
         ({**ATTRIBUTES, "specversion": "2.0"}, "specversion 2.0"),
         ({**ATTRIBUTES, "Bad-Name": "x"}, "lower-case"),
+        ({**ATTRIBUTES, "specversion": ["1.0"]}, "specversion is a array; send a string"),
+        ({**ATTRIBUTES, "id": 5}, "id is a number; send a string"),
+        ({**ATTRIBUTES, "type": {"a": 1}}, "type is a object"),
+        ({**ATTRIBUTES, "datacontenttype": True, "data_base64": ""}, "datacontenttype is a boolean"),
     ],
 )
 def test_a_broken_structured_event_says_why(document: object, word: str) -> None:
     with pytest.raises(BadRequest, match=word):
         cloudevent.from_request(structured(document))
+
+
+def test_no_attribute_stands_in_the_datas_place() -> None:
+    fields = [(f"ce-{name}".encode(), str(value).encode()) for name, value in ATTRIBUTES.items()]
+    with pytest.raises(BadRequest, match="may be called data"):
+        cloudevent.from_request(Request("POST", b"/", [*fields, (b"ce-data", b"forged")], b""))
 
 
 def test_a_batch_is_refused_with_415() -> None:
