@@ -29,7 +29,8 @@ def _lenient(value: object) -> bytes:
         return orjson.dumps(value, default=_plain, option=_LENIENT)
     except TypeError as error:
         if "64-bit" not in str(error):
-            raise
+            # Our own sentence, where it was ours, without the encoder's: a log's last line is what is read first.
+            raise (error.__cause__ if type(error.__cause__) is TypeError else error) from None
     import json  # noqa: PLC0415  # only whole numbers of more than 64 bits need it
 
     whole = json.dumps(

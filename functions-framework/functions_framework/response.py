@@ -50,6 +50,7 @@ _SERVERS_OWN = frozenset({
     "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "date", "x-ofn-revision",
 })  # fmt: skip
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_COOKIE_VALUE = re.compile(r'[^\x00-\x20",;\\\x7f-\U0010ffff]*')
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 STATUS_LINES: Mapping[int, bytes] = {
@@ -93,7 +94,11 @@ class Response:
     def set_cookie(
         self, name: str, value: str, *, attributes: str = "Path=/; HttpOnly; SameSite=Lax"
     ) -> None:
-        """Add a Set-Cookie field."""
+        """Add a Set-Cookie field; raises ValueError for a name or value that would end early or add attributes."""
+        if not _NAME.fullmatch(name) or not _COOKIE_VALUE.fullmatch(value):
+            raise ValueError(
+                f"the cookie {name!r} or its value holds what a cookie cannot; encode it, as urllib.parse.quote does"
+            )
         self._add("set-cookie", f"{name}={value}; {attributes}")
 
 
@@ -142,13 +147,22 @@ def _spelt_out(result: object) -> Reply:
 
 def _of_tuple(result: tuple[Any, ...]) -> Response:
     match result:
-        case (body, int() as status):
-            return Response(body, status)
+        case (body, None | int() | str() as status):
+            return Response(body, _status(status))
         case (body, headers):
             return Response(body, 200, headers)
-        case (body, int() as status, headers):
-            return Response(body, status, headers)
+        case (body, None | int() | str() as status, headers):
+            return Response(body, _status(status), headers or ())
     raise TypeError("a tuple is answered as (body, status), (body, headers) or (body, status, headers)")
+
+
+def _status(told: int | str | None) -> int:
+    """A status as Flask takes it, which may be a line such as `"404 NOT FOUND"`."""
+    number = told.partition(" ")[0] if isinstance(told, str) else 200 if told is None else told
+    try:
+        return int(number)
+    except ValueError as error:
+        raise ValueError(f"a function cannot answer with status {told!r}; use 200 to 599") from error
 
 
 def _of_response(response: Response) -> Reply:

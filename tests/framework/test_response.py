@@ -29,6 +29,9 @@ def whole(result: object) -> response.Answer:
         (({"a": 1}, 201, {"X-A": "b"}), 201, "application/json", b'{"a":1}'),
         (("x", {"Content-Type": "text/csv"}), 200, "text/csv", b"x"),
         (Response("x", 202, content_type="text/x"), 202, "text/x", b"x"),
+        (("no", "404 NOT FOUND"), 404, "text/html; charset=utf-8", b"no"),
+        (("x", None), 200, "text/html; charset=utf-8", b"x"),
+        (("x", "201", None), 201, "text/html; charset=utf-8", b"x"),
         ((Response("x", 202), 203, {}), 203, "text/html; charset=utf-8", b"x"),
         (3.5, 200, "application/json", b"3.5"),
     ],
@@ -63,3 +66,18 @@ def test_a_header_that_would_break_the_answer_is_refused(headers: dict[str, Any]
 def test_what_is_no_answer_is_refused(result: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         response.answer(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("a", "b; Domain=x"), ("a;b", "x"), ("a", 'say "x"'), ("a", "ü")]
+)
+def test_a_cookie_adds_no_attributes(name: str, value: str) -> None:
+    made = Response("x")
+    with pytest.raises(ValueError, match=r"holds what a cookie cannot; encode it"):
+        made.set_cookie(name, value)
+    assert made.headers == {}
+
+
+def test_a_status_that_is_no_number_is_named() -> None:
+    with pytest.raises(ValueError, match="cannot answer with status 'OK'; use 200 to 599"):
+        response.answer(("x", "OK"))
