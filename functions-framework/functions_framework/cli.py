@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import NoReturn
 
 from functions_framework import contract, exits, guard, instance, listeners, loader, page, settings, worker
 from functions_framework.program import Program
+from functions_framework.registry import SIGNATURES
 
 _TOLD = (
     "FUNCTION_TARGET",
@@ -33,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except exits.StartError as error:
         exits.tell(error)
         instance.end(error.code)
+    except KeyboardInterrupt:
+        instance.end(128 + signal.SIGINT)  # asked for: a traceback would say nothing
     instance.end(code)
 
 
@@ -122,11 +126,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="functions-framework", description="Serve one Python function over HTTP.", epilog=_EXAMPLE
     )
-    parser.add_argument("--target", help="the function's name (FUNCTION_TARGET; default: function)")
+    parser.add_argument(
+        "--target",
+        help="the function's name (FUNCTION_TARGET; default: every decorated one, else the one called function)",
+    )
     parser.add_argument("--source", help="the file that holds it (FUNCTION_SOURCE; default: main.py)")
     parser.add_argument(
         "--signature-type",
-        help="http, cloudevent, event or openfunction, for a function without decorator (FUNCTION_SIGNATURE_TYPE)",
+        help=f"{', '.join(SIGNATURES)}; of a function without decorator (FUNCTION_SIGNATURE_TYPE; default: http)",
     )
     parser.add_argument("--host", help="address to listen on (HOST; default: 0.0.0.0)")
     parser.add_argument("--port", help="port to listen on (PORT; default: 8080)")
@@ -141,11 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--debug",
         action="store_true",
-        default=bool(os.environ.get("DEBUG")),
+        default=settings.switch(os.environ, "DEBUG"),
         help="asyncio's debug mode, in one process so that a debugger has the terminal (DEBUG)",
     )
     parser.add_argument(
-        "--check", "--dry-run", action="store_true", default=bool(os.environ.get("DRY_RUN")),
+        "--check", "--dry-run", action="store_true", default=settings.switch(os.environ, "DRY_RUN"),
         help="load the function, say what it is, and end (DRY_RUN)",
     )  # fmt: skip
     parser.add_argument(

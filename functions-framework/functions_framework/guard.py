@@ -204,6 +204,8 @@ class Guard:
             unstarted = self._served and not worker.ready and code == -signal.SIGTERM
             self._code = self._code or (0 if worker.given_up or unstarted else _shell(code))
         elif not self._served:
+            if code not in exits.EXIT_CODES.values():  # with one of these it has told its reason itself
+                _tell(f"InstanceFailed: the process ended with {_meaning(code)} before it was ready")
             self._code = self._code or _shell(code) or exits.EXIT_CODES["InstanceFailed"]
             self._end()
         elif not worker.given_up:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, overload
 
-from functions_framework import errors, exits
+from functions_framework import errors, exits, signatures
 
 Stage = Literal["pre", "post"]
 _NOTE = "__functions_framework_hooks__"
@@ -137,6 +137,7 @@ def declared(values: Iterable[object]) -> dict[Stage, list[Hook]]:
 
 def _made(value: Callable[..., Any], note: HookNote) -> Hook:
     name = note.name or getattr(value, "__name__", type(value).__name__)
+    signatures.check_arity(name, value, ("the call",))
     return Hook(name, note.stage, value, inspect.iscoroutinefunction(value), note.functions)
 
 

@@ -74,7 +74,8 @@ async def start(hooks: Sequence[Hook]) -> None:
             await _run(hook)
         except exits.StartError:
             raise
-        except Exception as error:
+        # An exit with code 0 would be a start that failed in silence.
+        except (Exception, SystemExit) as error:
             raise exits.StartError(
                 "StartupFailed", f"{_where(hook, error)}: {type(error).__name__}: {error}"
             ) from error
@@ -87,7 +88,7 @@ async def stop(hooks: Sequence[Hook], *, seconds: float) -> None:
             for hook in hooks:
                 try:
                     await _run(hook)
-                except Exception:  # noqa: BLE001  # the boundary of a user's hook
+                except (Exception, SystemExit):  # noqa: BLE001  # the boundary of a user's hook
                     _log.exception("The shutdown hook %s raised", _name(hook))
     except TimeoutError:
         _log.error("The shutdown hooks did not end within %g seconds", seconds)
@@ -131,7 +132,7 @@ class _Span:
             await asyncio.to_thread(entered.__exit__, None, None, None)
 
 
-def _where(hook: Callable[[], Awaitable[None] | None], error: Exception) -> str:
+def _where(hook: Callable[[], Awaitable[None] | None], error: BaseException) -> str:
     frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(_HERE)]
     own = [
         frame

@@ -165,8 +165,9 @@ def _failure(source: Path, error: Exception) -> exits.StartError:
     where = _where(source, error)
     if isinstance(error, SyntaxError):
         file = Path(error.filename).name if error.filename else source.name
+        line = f" line {error.lineno}" if error.lineno else ""  # a null byte has none
         text = f" in `{error.text.strip()}`" if error.text else ""
-        return exits.StartError("SyntaxError", f"{file} line {error.lineno}: {error.msg}{text}")
+        return exits.StartError("SyntaxError", f"{file}{line}: {error.msg}{text}")
     if isinstance(error, ModuleNotFoundError) and error.name:
         return exits.StartError(
             "DependencyFailed",
@@ -237,6 +238,6 @@ def _not_found(module: ModuleType, settings: FunctionSettings) -> str:
     near = difflib.get_close_matches(settings.target, own, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, own[:5])) or 'none'}"
     return (
-        f"{settings.source.name} has no function {settings.target!r}; {hint} "
-        "Name the function with --target or FUNCTION_TARGET"
+        f"{settings.source.name} has no function {settings.target!r}; {hint}; "
+        "name the function with --target or FUNCTION_TARGET"
     )

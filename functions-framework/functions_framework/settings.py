@@ -67,6 +67,7 @@ class InstanceSettings:
 _TARGET = ("FUNCTION_TARGET", "GOOGLE_FUNCTION_TARGET", "FUNC_NAME")
 _SOURCE = ("FUNCTION_SOURCE", "GOOGLE_FUNCTION_SOURCE", "FUNC_SRC")
 _SIGNATURE = ("FUNCTION_SIGNATURE_TYPE", "GOOGLE_FUNCTION_SIGNATURE_TYPE", "FUNC_TYPE")
+_OFF = frozenset({"", "0", "f", "false", "n", "no", "off"})
 _SPELLINGS = {"cloud_event": "cloudevent", "legacyevent": "event", "background": "event"}
 
 
@@ -84,6 +85,11 @@ def function_settings(environ: Mapping[str, str]) -> FunctionSettings:
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((environ[name] for name in names if environ.get(name)), "")
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    """Whether a variable switches something on: any text but those that say no, as click reads Google's flags."""
+    return environ.get(name, "").strip().lower() not in _OFF
 
 
 def signature(text: str) -> Signature:
@@ -104,15 +110,15 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
     default = InstanceSettings()
     return InstanceSettings(
         host=environ.get("HOST") or default.host,
-        port=int(_number(environ, "PORT", default=_announced(environ, default.port), low=0, high=65535)),
+        port=_whole(environ, "PORT", default=_announced(environ, default.port), high=65535),
         timeout=_number(environ, "OFN_TIMEOUT_SECONDS", default=default.timeout, low=0.001),
         grace=_number(environ, "OFN_GRACE_SECONDS", default=default.grace),
         settle=_number(environ, "OFN_SETTLE_SECONDS", default=default.settle),
         unix_socket=environ.get("OFN_UNIX_SOCKET", ""),
-        fd=int(_number(environ, "OFN_FD", default=default.fd, low=-1)),
-        guard=environ.get("OFN_GUARD", "").lower() not in {"off", "0", "false", "no"},
-        workers=int(_number(environ, "OFN_WORKERS", default=default.workers, low=1, high=1024)),
-        threads=int(_number(environ, "OFN_THREADS", default=default.threads, low=1)),
+        fd=_whole(environ, "OFN_FD", default=default.fd, low=-1),
+        guard=not environ.get("OFN_GUARD") or switch(environ, "OFN_GUARD"),
+        workers=_whole(environ, "OFN_WORKERS", default=default.workers, low=1, high=1024),
+        threads=_whole(environ, "OFN_THREADS", default=default.threads, low=1),
         revision=environ.get("K_REVISION", ""),
         control=environ.get("OFN_CONTROL", ""),
         instance=environ.get("OFN_INSTANCE", ""),
@@ -157,6 +163,15 @@ def _number(
             "InvalidSetting", f"the variable {name} is {text!r}; set a number from {low:g} to {high:g}"
         )
     return value
+
+
+def _whole(environ: Mapping[str, str], name: str, *, default: int, low: int = 0, high: int = 1 << 40) -> int:
+    value = _number(environ, name, default=default, low=low, high=high)
+    if value != int(value):
+        raise exits.StartError(
+            "InvalidSetting", f"the variable {name} is {environ[name]!r}; set a whole number"
+        )
+    return int(value)
 
 
 def _announced(environ: Mapping[str, str], default: int) -> int:

@@ -46,6 +46,16 @@ FF = "import functions_framework as ff\n"
         ("import nowhere_at_all\n", "hello", "DependencyFailed", "the module 'nowhere_at_all' is not installed"),
         ("raise ValueError('why')\n", "hello", "ImportFailed", "main.py line 1: ValueError: why"),
         ("import sys\nsys.exit(0)\n", "hello", "ImportFailed", "ended the process with exit code 0"),
+        ("import os\nos._exit(0)\n", "hello", "InstanceFailed", "ended with exit code 0 before it was ready"),
+        ("x = 1\0\n", "hello", "SyntaxError", "main.py: source code"),
+        ("", "hello", "FunctionNotFound", "it has none; name the function with --target"),
+        (FF + "@ff.http(concurrency='2')\ndef hello(r): ...\n", "", "InvalidFunction", "concurrency is '2'; use 0"),
+        (FF + "@ff.http(methods='GE T')\ndef hello(r): ...\n", "", "InvalidFunction", "'GE T' is no method of HTTP"),
+        (FF + "@ff.http(path='/{a}{b}')\ndef hello(r): ...\n", "", "InvalidFunction", "have nothing between them"),
+        (FF + "@ff.before\ndef allow(): ...\n@ff.http\ndef hello(r): ...\n", "", "ArityMismatch",
+            "allow takes 0 arguments (); it is given the call"),
+        (FF + "@ff.on_startup\ndef up(): raise SystemExit(0)\n@ff.http\ndef hello(r): ...\n", "", "StartupFailed",
+            "the startup hook up, main.py line 3: SystemExit: 0"),
     ],
 )  # fmt: skip
 def test_a_mistake_ends_in_one_line_and_its_code(
@@ -64,6 +74,19 @@ def test_a_mistake_ends_in_one_line_and_its_code(
     )
     assert words in last
     assert done.stdout == ""
+
+
+def test_a_crash_of_the_process_is_told(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    done = run_cli("--port", "0", cwd=tmp_path)
+    told = "functions_framework: InstanceFailed: the process ended with signal SIGKILL before it was ready\n"
+    assert (done.returncode, done.stderr) == (137, told)
+
+
+def test_an_interrupt_while_it_loads_ends_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("raise KeyboardInterrupt\n")
+    done = run_cli("--check", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 async def test_an_import_deadline_leaves_no_alarm(program: Callable[..., Program]) -> None:

@@ -55,6 +55,21 @@ def test_a_value_that_cannot_be_used_names_its_variable(name: str, value: str) -
         settings.instance_settings({name: value})
 
 
+@pytest.mark.parametrize("name", ["PORT", "OFN_FD", "OFN_WORKERS", "OFN_THREADS"])
+def test_half_a_port_or_worker_is_refused(name: str) -> None:
+    with pytest.raises(exits.StartError, match=f"{name} is '1.5'; set a whole number"):
+        settings.instance_settings({name: "1.5"})
+
+
+@pytest.mark.parametrize(
+    ("text", "on"),
+    [("", False), ("0", False), ("False", False), ("no", False), ("off", False), ("1", True), ("True", True)],
+)
+def test_a_switch_that_says_no_is_off(text: str, on: bool) -> None:
+    assert settings.switch({"DEBUG": text}, "DEBUG") is on
+    assert settings.switch({}, "DEBUG") is False
+
+
 def test_an_unknown_signature_lists_the_known() -> None:
     with pytest.raises(exits.StartError, match="use one of http, cloudevent"):
         settings.signature("smtp")

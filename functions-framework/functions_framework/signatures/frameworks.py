@@ -17,12 +17,11 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from functions_framework import registry
+from functions_framework import registry, settings
 from functions_framework.registry import Note, Signature
 
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*,[ \t]*)?(?:flask|werkzeug)\b", re.MULTILINE)
 _FLASK = frozenset({"flask", "werkzeug"})
-_FALSE = frozenset({"", "0", "false", "no", "off"})
 _ASGI = ("scope", "receive", "send")
 _FIREBASE = "__firebase_endpoint__"  # on what the decorators of firebase-functions give
 _APPLICATIONS = (_ASGI, ("environ", "start_response"))
@@ -31,8 +30,7 @@ _APPLICATIONS = (_ASGI, ("environ", "start_response"))
 def note_for(written: Callable[..., Any], signature: Signature, environ: Mapping[str, str]) -> Note:
     """What a callable is noted as, or the signature says; FUNCTION_USE_ASGI makes HTTP functions Starlette's."""
     note = registry.note_of(written) or Note(signature)
-    asgi = environ.get("FUNCTION_USE_ASGI", "").lower() not in _FALSE
-    if not asgi or note.signature != "http" or note.options:
+    if not settings.switch(environ, "FUNCTION_USE_ASGI") or note.signature != "http" or note.options:
         return note
     return replace(note, options={"module": "starlette_style"})
 
