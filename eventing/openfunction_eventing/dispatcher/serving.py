@@ -1,0 +1,126 @@
+"""The dispatcher as a program: folder → plan → engine, with its door, until it is told to stop.
+
+It composes; nothing here decides about an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from openfunction_eventing import drivers, folder, log, program
+from openfunction_eventing.component import ComponentError
+from openfunction_eventing.dispatcher import bucket, states
+from openfunction_eventing.dispatcher.deliveries import Deliveries
+from openfunction_eventing.dispatcher.engine import Engine
+from openfunction_eventing.dispatcher.plan import Plan
+from openfunction_eventing.dispatcher.subscriptions import Subscriptions
+from openfunction_eventing.documents import Dispatcher, DocumentError, Trigger
+from openfunction_eventing.door import Door
+from openfunction_eventing.drivers.port import PubSub, StateStore
+from openfunction_eventing.folder import Contents, Folder
+from openfunction_eventing.journal import Journal
+from openfunction_eventing.sinks import Sinks
+
+_LOG = log.get("dispatcher")
+
+
+class Serving:
+    """One run of the program."""
+
+    def __init__(self, contents: Contents, stop: asyncio.Event) -> None:
+        """Begin with what the folder holds."""
+        self.settings = contents.one(Dispatcher)
+        self._contents = contents
+        self._stop = stop
+        self._opening = program.Opening(contents.component(self.settings.component))
+        self._sinks = Sinks(contents.hosts)
+        self._bus: PubSub | None = None
+        self._topics: Subscriptions | None = None
+        self._trouble = "the triggers are being read"
+
+    def troubles(self) -> list[str]:
+        """Why the dispatcher is not ready."""
+        found = [self._opening.trouble, self._trouble, self._bus.health() if self._bus else ""]
+        if self._topics is not None:
+            found += [f"topic {topic}: {why}" for topic, why in self._topics.problems.items()]
+        return [one for one in found if one]
+
+    async def run(self, documents: Folder, records: Journal) -> None:
+        """Serve until told to stop."""
+        async with self._sinks as sinks:
+            self._bus = await self._opening.bus(self._stop)
+            if self._bus is None:
+                return
+            try:
+                async with self._store() as store:
+                    deliveries = Deliveries(self._bus, sinks, records, per_sink=self.settings.per_sink)
+                    engine = Engine(self.settings, deliveries, states.States(store), records)
+                    self._topics = Subscriptions(self._bus, self.settings, engine.handle)
+                    try:
+                        await self._follow(documents, engine, self._topics)
+                    finally:
+                        deliveries.stop()
+                        await self._topics.stop()
+            finally:
+                await self._bus.close()
+
+    async def _follow(self, documents: Folder, engine: Engine, topics: Subscriptions) -> None:
+        """Keep the engine at what the folder says; a topic that cannot be read is tried again."""
+        complete = False
+        while not self._stop.is_set():
+            if documents.changed():
+                self._take(documents.read(), engine)
+                complete = False
+            if not complete:
+                complete = await topics.follow(engine.plan.topics)
+            await folder.pause(self._stop, folder.LOOK)
+
+    def _take(self, contents: Contents, engine: Engine) -> None:
+        plan = Plan(contents.all(Trigger))
+        for fault in plan.faults:
+            _LOG.error("a subscriber is left out", trigger=fault.trigger, problem=fault.problem)
+        self._sinks.rename(contents.hosts)
+        engine.plan = plan
+        self._trouble = ""
+        _LOG.info("the triggers are in force", rules=len(plan.rules), topics=len(plan.topics))
+
+    @asynccontextmanager
+    async def _store(self) -> AsyncIterator[states.Store]:
+        settings = self.settings
+        bus = self._contents.component(settings.component)
+        if not settings.state and drivers.known(bus.type) != "pubsub.jetstream":
+            yield states.Memory()
+            return
+        store = await self._opened()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    async def _opened(self) -> StateStore | bucket.Bucket:
+        settings = self.settings
+        try:
+            if not settings.state:
+                return await bucket.open(self._contents.component(settings.component), settings.group)
+            store = await drivers.open(self._contents.component(settings.state))
+        except ComponentError as error:
+            raise DocumentError("state", str(error)) from error
+        if not isinstance(store, StateStore):
+            raise DocumentError("state", f"component {settings.state!r} keeps no state")
+        return store
+
+
+async def serve(config: Path, stop: asyncio.Event) -> None:
+    """Run on a folder until `stop`; raises DocumentError when it cannot begin."""
+    documents = Folder(config)
+    serving = Serving(documents.read(), stop)
+    settings = serving.settings
+    records = Journal(settings.journal)
+    try:
+        async with Door(settings.host, settings.port, records=records, troubles=serving.troubles):
+            await serving.run(documents, records)
+    finally:
+        records.flush()

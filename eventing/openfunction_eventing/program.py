@@ -1,0 +1,80 @@
+"""What the programs have in common: arguments, log, signals, exit codes, a bus that may not be there yet.
+
+A wrong folder ends a program at once with code 2; a bus out of reach does not end it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from openfunction_eventing import drivers, folder, log
+from openfunction_eventing.component import Component, ComponentError
+from openfunction_eventing.documents import DocumentError
+from openfunction_eventing.drivers.port import PubSub
+
+_LOG = log.get("program")
+_WRONG: Final = 2
+_LONGEST: Final = 15.0
+Serve = Callable[[Path, asyncio.Event], Awaitable[None]]
+
+
+def main(name: str, serve: Serve) -> int:
+    """Run a program until SIGTERM or SIGINT; its exit code."""
+    parser = argparse.ArgumentParser(prog=f"openfunction-{name}")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="folder of JSON documents, read again when it changes"
+    )
+    given = parser.parse_args()
+    log.setup(name)
+    try:
+        asyncio.run(_until_told(given.config, serve))
+    except DocumentError as error:
+        _LOG.error("the folder of documents cannot be used", folder=str(given.config), error=str(error))
+        return _WRONG
+    return 0
+
+
+async def _until_told(config: Path, serve: Serve) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop.set)
+    await serve(config, stop)
+
+
+class Opening:
+    """A component that is being opened again and again; `trouble` says why it is not open yet."""
+
+    def __init__(self, component: Component) -> None:
+        """Open nothing yet."""
+        self._component = component
+        self.trouble = f"component {component.name!r} is being opened"
+
+    async def driver(self, stop: asyncio.Event) -> drivers.port.Driver | None:
+        """The driver, however long it takes; None when `stop` came first."""
+        wait = 0.25
+        while not stop.is_set():
+            try:
+                made = await drivers.open(self._component)
+            except ComponentError as error:
+                self.trouble = str(error)
+                _LOG.warning("a component cannot be opened yet", error=str(error))
+                await folder.pause(stop, wait)
+                wait = min(wait * 2, _LONGEST)
+            else:
+                self.trouble = ""
+                return made
+        return None
+
+    async def bus(self, stop: asyncio.Event) -> PubSub | None:
+        """The driver as topics; raises DocumentError when the component is something else."""
+        made = await self.driver(stop)
+        if made is None or isinstance(made, PubSub):
+            return made
+        await made.close()
+        raise DocumentError("component", f"{self._component.name!r} is a {self._component.type}, no pubsub")
