@@ -13,7 +13,7 @@ from typing import Protocol
 
 from functions_framework import clock
 
-_AGAIN_AFTER = (0.05, 0.1, 0.2, 0.25)  # a function may catch what is raised, so it is raised again
+_AGAIN_AFTER = (0.05, 0.1, 0.1)  # a function may catch what is raised, so it is raised again
 _BURNING = 0.5  # of a processor
 
 
@@ -64,6 +64,13 @@ class Hangs:
         if not self._said and self.hopeless is not None:
             self._said = True
             self.hopeless(why)
+
+
+def prepare() -> None:
+    """Load what ending a hang takes; while something spins that would take long."""
+    import ctypes  # noqa: PLC0415  # as below
+
+    _ = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
 def _raise_in(ident: int) -> None:

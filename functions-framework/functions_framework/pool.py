@@ -24,13 +24,13 @@ _BUSY = 0.8
 _MOST_BUSY = 2 * _AT_ONCE
 _QUEUE_PER_THREAD = 16
 _KEEP_IDLE = 30.0
-_TURN, _LEAST_TURN = 0.005, 0.001  # Python's own switch interval, and the least we set
+_TURN, _LEAST_TURN = 0.005, 0.0005  # Python's own switch interval, and the least we set
 _NO_GATE = threading.Lock()  # of a call that has not been given up
 
 
-def _share_lock(threads: int) -> None:
-    """The loop waits for the interpreter lock behind every thread that computes: the more, the shorter their turns."""
-    share = min(1.0, _AT_ONCE / threads)
+def _share_lock(calls: int) -> None:
+    """The loop waits for the interpreter lock behind every thread that computes; the more calls, the shorter turns."""
+    share = min(1.0, _AT_ONCE / max(1, calls))
     sys.setswitchinterval(max(_LEAST_TURN, _TURN * share**2))
 
 
@@ -207,6 +207,7 @@ class Pool:
             self._add_capacity()
 
     def _add_capacity(self) -> None:
+        _share_lock(self._outstanding)
         if self._workers < min(_AT_ONCE, self._size):
             self._spawn()
         elif self._workers < self._size and self._growth is None:
@@ -240,14 +241,13 @@ class Pool:
         for _ in range(self._workers - needed):
             self._queue.put(None)
         self._workers = min(self._workers, needed)
-        _share_lock(self._workers + self.stuck)
+        _share_lock(self._workers + self.stuck)  # as many turns as threads are left
         self._peak = self._outstanding
         again = self._workers > _AT_ONCE
         self._shrinking = self._loop.call_later(_KEEP_IDLE, self._shrink) if again else None
 
     def _spawn(self) -> None:
         self._workers += 1
-        _share_lock(self._workers + self.stuck)
         threading.Thread(target=self._work, name=f"function-{self._workers}", daemon=True).start()
 
     def _work(self) -> None:
