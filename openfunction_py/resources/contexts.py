@@ -1,6 +1,7 @@
 """FUNC_CONTEXT in both shapes (openfunction.md 2.4), from one Serving.
 
-Both shapes say the same: hooks, tracing and topics stand in each.
+Both shapes say the same: hooks, tracing and topics stand in each. Components stand under the names that the
+sidecar knows; the keys are those that the function's code uses.
 """
 
 from __future__ import annotations
@@ -9,50 +10,48 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from openfunction_py.api.servings import ComponentSpec, DaprOutput, DaprTrigger, Serving, ServingSpec
-from openfunction_py.resources import hooks
+from openfunction_py.api.servings import DaprOutput, DaprTrigger, Serving, ServingSpec
+from openfunction_py.resources import dapr_components, hooks
 
 Document = dict[str, Any]
 PORT = 8080
+NOTHING: Mapping[str, str] = {}
 
 
-def function_context(serving: Serving, *, function: str) -> str:
-    """FUNC_CONTEXT, the v1beta1 shape, as compact JSON."""
+def function_context(serving: Serving, *, function: str, known: Mapping[str, str] = NOTHING) -> str:
+    """FUNC_CONTEXT, the v1beta1 shape, as compact JSON; `known` are Components that exist, name → type."""
     spec = serving.spec
     before, after = hooks.of(serving)
-    tracing = hooks.tracing(serving)
+    parts = _Parts(spec, function, known)
     return _json(
         {
             "name": function,
             "version": spec.version or "",
             "runtime": "Async" if _dapr(spec) and not _http(spec) else "Knative",
             "port": str(port_of(spec)),
-            "inputs": dict(_inputs(spec)),
-            "outputs": dict(_outputs(spec)),
-            "states": _states(spec),
+            "inputs": dict(parts.triggers()),
+            "outputs": dict(parts.outputs()),
+            "states": parts.states(),
             "prePlugins": before,
             "postPlugins": after,
-            "pluginsTracing": tracing,
+            "pluginsTracing": hooks.tracing(serving),
         }
     )
 
 
-def function_context_v1beta2(serving: Serving, *, function: str) -> str:
-    """FUNC_CONTEXT_V1BETA2 as compact JSON."""
+def function_context_v1beta2(serving: Serving, *, function: str, known: Mapping[str, str] = NOTHING) -> str:
+    """FUNC_CONTEXT_V1BETA2 as compact JSON; `known` are Components that exist, name → type."""
     spec = serving.spec
     before, after = hooks.of(serving)
+    parts = _Parts(spec, function, known)
     return _json(
         {
             "name": function,
             "version": spec.version or "",
-            "triggers": _triggers(spec),
-            "inputs": dict(_side_inputs(spec)),
-            "outputs": {
-                key: _without_empty({**value, "topic": output.topic})
-                for output in _dapr_outputs(spec)
-                for key, value in [(_output_key(spec, output), _output_value(spec, output))]
-            },
-            "states": _states(spec),
+            "triggers": parts.triggers_v1beta2(),
+            "inputs": dict(parts.side_inputs()),
+            "outputs": dict(parts.outputs_v1beta2()),
+            "states": parts.states(),
             "preHooks": before,
             "postHooks": after,
             "tracing": hooks.tracing(serving),
@@ -74,86 +73,90 @@ def _dapr(spec: ServingSpec) -> list[DaprTrigger]:
     return spec.triggers.dapr if spec.triggers else []
 
 
-def _dapr_outputs(spec: ServingSpec) -> list[DaprOutput]:
-    return [output.dapr for output in spec.outputs if output.dapr is not None]
+class _Parts:
+    """The entries of a context that name components."""
 
+    def __init__(self, spec: ServingSpec, function: str, known: Mapping[str, str]) -> None:
+        self._spec = spec
+        self._function = function
+        self._known = known
 
-def _triggers(spec: ServingSpec) -> Document:
-    if spec.triggers is None:
-        return {}
-    triggers = spec.triggers.to_wire()
-    triggers.pop("inputs", None)
-    for trigger in triggers.get("dapr", []):
-        trigger["type"] = trigger.get("type") or component_type(spec, trigger["name"])
-    return triggers
+    def _type(self, name: str, given: str | None) -> str:
+        """What runs decides; what is written counts where nothing else is known."""
+        found = dapr_components.type_of(self._spec, name, self._known)
+        return found or dapr_components.written_type(given or "")
 
+    def _real(self, name: str) -> str:
+        return dapr_components.real_name(self._spec, self._function, name)
 
-def component_type(spec: ServingSpec, name: str) -> str:
-    """The type of a component that the Function declares; empty when it stands elsewhere."""
-    declared: Mapping[str, ComponentSpec] = {**spec.bindings, **spec.pubsub}
-    return declared[name].type if name in declared else ""
-
-
-def _inputs(spec: ServingSpec) -> Iterable[tuple[str, Document]]:
-    triggers = _dapr(spec)
-    for trigger in triggers:
-        kind = trigger.type or component_type(spec, trigger.name)
-        same = sum(1 for one in triggers if one.name == trigger.name)
-        key = trigger.input_name or _key(trigger.name, trigger.topic, same)
-        yield key, _v1beta1(kind, trigger.name, trigger.topic, spec)
-
-
-def _outputs(spec: ServingSpec) -> Iterable[tuple[str, Document]]:
-    for output in _dapr_outputs(spec):
-        kind = output.type or component_type(spec, output.name)
-        value = _v1beta1(kind, output.name, output.topic, spec)
-        metadata = {**value.get("metadata", {}), **output.metadata}
-        yield (
-            _output_key(spec, output),
-            _without_empty({**value, "metadata": metadata, "operation": output.operation}),
+    def _v1beta1(self, name: str, given: str | None, topic: str | None) -> Document:
+        kind, real = self._type(name, given), self._real(name)
+        is_topic = kind.startswith("pubsub") or name in self._spec.pubsub or (not kind and bool(topic))
+        return _without_empty(
+            {"uri": topic if is_topic else real, "componentName": real, "componentType": kind}
         )
 
+    def triggers(self) -> Iterable[tuple[str, Document]]:
+        triggers = _dapr(self._spec)
+        for one in triggers:
+            same = sum(1 for other in triggers if other.name == one.name)
+            key = one.input_name or _key(one.name, one.topic, same)
+            yield key, self._v1beta1(one.name, one.type, one.topic)
 
-def _v1beta1(kind: str, name: str, topic: str | None, spec: ServingSpec) -> Document:
-    is_topic = kind.startswith("pubsub") or name in spec.pubsub
-    return _without_empty({"uri": topic if is_topic else name, "componentName": name, "componentType": kind})
+    def triggers_v1beta2(self) -> Document:
+        if self._spec.triggers is None:
+            return {}
+        written = self._spec.triggers.to_wire()
+        written.pop("inputs", None)
+        for one in written.get("dapr", []):
+            one["type"] = self._type(one["name"], one.get("type"))
+            one["name"] = self._real(one["name"])
+        return written
 
+    def _outputs(self) -> Iterable[tuple[str, DaprOutput]]:
+        outputs = [one.dapr for one in self._spec.outputs if one.dapr is not None]
+        for one in outputs:
+            same = sum(1 for other in outputs if other.name == one.name)
+            yield one.output_name or _key(one.name, one.topic or one.operation, same), one
 
-def _output_key(spec: ServingSpec, output: DaprOutput) -> str:
-    same = sum(1 for one in _dapr_outputs(spec) if one.name == output.name)
-    return output.output_name or _key(output.name, output.topic or output.operation, same)
+    def outputs(self) -> Iterable[tuple[str, Document]]:
+        for key, one in self._outputs():
+            value = self._v1beta1(one.name, one.type, one.topic)
+            yield key, _without_empty({**value, "metadata": one.metadata, "operation": one.operation})
+
+    def outputs_v1beta2(self) -> Iterable[tuple[str, Document]]:
+        for key, one in self._outputs():
+            value = {
+                "componentName": self._real(one.name),
+                "componentType": self._type(one.name, one.type),
+                "topic": one.topic,
+                "metadata": one.metadata,
+                "operation": one.operation,
+            }
+            yield key, _without_empty(value)
+
+    def side_inputs(self) -> Iterable[tuple[str, Document]]:
+        triggers = self._spec.triggers
+        inputs = [one.dapr for one in triggers.inputs if one.dapr] if triggers else []
+        for one in inputs:
+            same = sum(1 for other in inputs if other.name == one.name)
+            kind = self._type(one.name, one.type)
+            value = {"componentName": self._real(one.name), "componentType": kind, "topic": one.topic}
+            yield _key(one.name, one.topic, same), _without_empty(value)
+
+    def states(self) -> Document:
+        return {name: self._state(name) for name in self._spec.states}
+
+    def _state(self, name: str) -> Document:
+        state = self._spec.states[name]
+        real = dapr_components.real_state(self._spec, self._function, name)
+        kind = state.spec.type if state and state.spec else self._known.get(name, "")
+        return _without_empty({"componentName": real, "componentType": kind})
 
 
 def _key(name: str, part: str | None, same: int) -> str:
     """The component's name; with its topic where two would share one key."""
     return f"{name}-{part}" if same > 1 and part else name
-
-
-def _output_value(spec: ServingSpec, output: DaprOutput) -> Document:
-    return {
-        "componentName": output.name,
-        "componentType": output.type or component_type(spec, output.name),
-        "metadata": output.metadata,
-        "operation": output.operation,
-    }
-
-
-def _side_inputs(spec: ServingSpec) -> Iterable[tuple[str, Document]]:
-    inputs = [one.dapr for one in spec.triggers.inputs if one.dapr] if spec.triggers else []
-    for one in inputs:
-        same = sum(1 for other in inputs if other.name == one.name)
-        kind = one.type or component_type(spec, one.name)
-        value = {"componentName": one.name, "componentType": kind, "topic": one.topic}
-        yield _key(one.name, one.topic, same), _without_empty(value)
-
-
-def _states(spec: ServingSpec) -> Document:
-    return {
-        name: _without_empty(
-            {"componentName": name, "componentType": state.spec.type if state and state.spec else ""}
-        )
-        for name, state in spec.states.items()
-    }
 
 
 def _without_empty(value: Document) -> Document:

@@ -5,23 +5,28 @@ One Service per Function, owned by it; each Serving is its next template.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from openfunction_py.api import meta
 from openfunction_py.api.servings import Serving, ServingSpec
 from openfunction_py.api.upstream.knative import KnativeService
-from openfunction_py.resources import contexts, labels, scaling
+from openfunction_py.resources import contexts, labels, pods, scaling, sidecars
 
-CONTAINER = "function"
 TIMEOUT_SECONDS = 300
 USER_IMAGE = "client.knative.dev/user-image"
-MAX_VARIABLE = 63
 
 Document = dict[str, Any]
 
 
-def make(serving: Serving, *, function: str, owner: meta.OwnerReference) -> KnativeService:
-    """The Knative Service as this version wants it."""
+def make(
+    serving: Serving,
+    *,
+    function: str,
+    owner: meta.OwnerReference,
+    known: Mapping[str, str] = contexts.NOTHING,
+) -> KnativeService:
+    """The Knative Service as this version wants it; `known` are Components that exist, name → type."""
     tied = {**labels.of_function(function), labels.SERVING: serving.metadata.name}
     return KnativeService.model_validate(
         {
@@ -33,8 +38,8 @@ def make(serving: Serving, *, function: str, owner: meta.OwnerReference) -> Knat
             },
             "spec": {
                 "template": {
-                    "metadata": _template_metadata(serving.spec, tied),
-                    "spec": _template_spec(serving, function),
+                    "metadata": _template_metadata(serving, function, tied),
+                    "spec": _template_spec(serving, function, known),
                 },
                 "traffic": [{"latestRevision": True, "percent": 100}],
             },
@@ -42,34 +47,36 @@ def make(serving: Serving, *, function: str, owner: meta.OwnerReference) -> Knat
     )
 
 
-def _template_metadata(spec: ServingSpec, tied: dict[str, str]) -> Document:
-    version = _label_value(spec.version or "")
+def _template_metadata(serving: Serving, function: str, tied: dict[str, str]) -> Document:
+    spec = serving.spec
+    version = pods.label_value(spec.version or "")
     own = {**tied, **({labels.VERSION: version} if version else {})}
     return {
         "labels": {**spec.labels, **own},
-        "annotations": {**scaling.annotations_of(spec), USER_IMAGE: spec.image},
+        "annotations": {
+            **scaling.annotations_of(spec),
+            **_sidecar(serving, function),
+            USER_IMAGE: spec.image,
+        },
     }
 
 
-def _label_value(text: str) -> str:
-    """A version is free text; a label is not."""
-    kept = "".join(char if char.isalnum() or char in "-_." else "-" for char in text)
-    return kept[:MAX_VARIABLE].strip("-_.")
-
-
-def _template_spec(serving: Serving, function: str) -> Document:
+def _sidecar(serving: Serving, function: str) -> dict[str, str]:
+    """What the injector reads; Knative's own proxy has Dapr's usual port for metrics already."""
     spec = serving.spec
-    pod: Document = spec.template.to_wire() if spec.template else {}
-    given = pod.pop("containers", [])
-    own: Document = next((one for one in given if one.get("name") == CONTAINER), {})
-    others = [one for one in given if one.get("name") != CONTAINER]
-    pod["containers"] = [_container(serving, function, own), *others]
+    made = sidecars.annotations_of(
+        spec, function=function, namespace=serving.metadata.namespace, port=contexts.port_of(spec)
+    )
+    return {sidecars.METRICS_PORT: sidecars.KNATIVE_METRICS_PORT, **made} if made else {}
+
+
+def _template_spec(serving: Serving, function: str, known: Mapping[str, str]) -> Document:
+    spec = serving.spec
+    pod, own, others = pods.split(serving)
+    pod["containers"] = [_container(serving, function, own, known), *others]
     pod["containerConcurrency"] = scaling.container_concurrency(spec)
     pod["timeoutSeconds"] = _timeout(spec)
     pod["enableServiceLinks"] = pod.get("enableServiceLinks", False)
-    if spec.image_credentials and spec.image_credentials.name:
-        secrets = pod.get("imagePullSecrets", [])
-        pod["imagePullSecrets"] = [*secrets, {"name": spec.image_credentials.name}]
     return pod
 
 
@@ -78,14 +85,14 @@ def _timeout(spec: ServingSpec) -> int:
     return (http.timeout_seconds if http else None) or TIMEOUT_SECONDS
 
 
-def _container(serving: Serving, function: str, given: Document) -> Document:
+def _container(serving: Serving, function: str, given: Document, known: Mapping[str, str]) -> Document:
     port = contexts.port_of(serving.spec)
     return {
         **given,
-        "name": CONTAINER,
+        "name": pods.CONTAINER,
         "image": given.get("image") or serving.spec.image,
         "ports": _ports(given.get("ports", []), port),
-        "env": _environment(serving, function, given.get("env", [])),
+        "env": pods.environment(serving, function, given.get("env", []), known),
         "resources": given.get("resources", {}),
         "readinessProbe": given.get("readinessProbe") or {"tcpSocket": {"port": port}, "successThreshold": 1},
     }
@@ -95,21 +102,3 @@ def _ports(given: list[Document], port: int) -> list[Document]:
     """Knative takes one port: the user's, at the function's number."""
     name = next((one["name"] for one in given if one.get("name") in ("http1", "h2c")), "http1")
     return [{"name": name, "containerPort": port, "protocol": "TCP"}]
-
-
-def _environment(serving: Serving, function: str, given: list[Document]) -> list[Document]:
-    """Variables in the order of openfunction.md 2.3; a later one of the same name replaces an earlier one."""
-    spec = serving.spec
-    own: list[Document] = [
-        {"name": "FUNC_CONTEXT", "value": contexts.function_context(serving, function=function)},
-        {
-            "name": "FUNC_CONTEXT_V1BETA2",
-            "value": contexts.function_context_v1beta2(serving, function=function),
-        },
-        *({"name": name, "value": spec.params[name]} for name in sorted(spec.params)),
-        {"name": "POD_NAMESPACE", "value": serving.metadata.namespace},
-    ]
-    named: dict[str, Document] = {}
-    for variable in (*given, *own):
-        named[variable["name"]] = variable
-    return list(named.values())

@@ -162,9 +162,35 @@ def test_a_component_that_the_function_declares_gives_its_type() -> None:
     service = made(triggers={"dapr": [{"name": "queue"}]}, bindings=bindings, states={"store": {}})
     first = context(service)
     assert first["inputs"]["queue"] == {
-        "uri": "queue",
-        "componentName": "queue",
+        "uri": "hello-bindings-queue",
+        "componentName": "hello-bindings-queue",
         "componentType": "bindings.kafka",
     }
     assert first["runtime"] == "Async"
     assert first["states"] == {"store": {"componentName": "store"}}
+
+
+def test_a_function_with_outputs_gets_a_sidecar_beside_knatives_own() -> None:
+    output = {"dapr": {"name": "bus", "type": "pubsub.kafka", "topic": "t"}}
+    spec = serving(outputs=[output]).spec.model_copy(
+        update={"annotations": {"dapr.io/log-level": "debug", "dapr.io/enabled": "no"}}
+    )
+    made_ = knative_services.make(serving().model_copy(update={"spec": spec}), function="hello", owner=OWNER)
+    given = made_.spec.template.metadata.annotations
+    dapr = {key.removeprefix("dapr.io/"): value for key, value in given.items() if key.startswith("dapr.io/")}
+    assert dapr == {
+        "enabled": "true",
+        "app-id": "hello-default",
+        "app-port": "8080",
+        "app-protocol": "http",
+        "log-as-json": "true",
+        "log-level": "debug",
+        "metrics-port": "19090",
+    }
+    assert variables(made_)["APP_PROTOCOL"] == "http"
+
+
+def test_a_function_without_anything_of_dapr_gets_none() -> None:
+    annotations = made().spec.template.metadata.annotations
+    assert not [key for key in annotations if key.startswith("dapr.io/")]
+    assert "APP_PROTOCOL" not in variables(made())
