@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
+_log = logging.getLogger(__name__)
+
 
 class Tasks:
-    """Tasks that end by themselves or with `end`."""
+    """Tasks that end by themselves or with `end`; one that fails is told in the log."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -20,16 +23,21 @@ class Tasks:
         """Run something beside the caller."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return task
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a driver's task failed", exc_info=error)
+
     async def wait(self) -> None:
-        """Until all have ended."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Until all have ended but the one that asks."""
+        while others := self._running - {asyncio.current_task()}:
+            await asyncio.wait(others)
 
     async def end(self) -> None:
-        """Cancel all and wait until they are gone."""
-        for task in self._running:
+        """Cancel all but the one that asks and wait until they are gone."""
+        for task in self._running - {asyncio.current_task()}:
             task.cancel()
         await self.wait()

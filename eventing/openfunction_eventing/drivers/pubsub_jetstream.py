@@ -1,0 +1,87 @@
+"""Topics in NATS JetStream (Dapr's `pubsub.jetstream`): a subject each, kept by a stream, read through durables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import nats.errors
+
+from openfunction_eventing.component import Component
+from openfunction_eventing.drivers.jetstream import streams
+from openfunction_eventing.drivers.jetstream.link import Link
+from openfunction_eventing.drivers.jetstream.publisher import Publisher
+from openfunction_eventing.drivers.jetstream.reader import Reader, limit
+from openfunction_eventing.drivers.jetstream.streams import Streams
+from openfunction_eventing.drivers.jetstream.watch import Watch
+from openfunction_eventing.drivers.port import Deliver, SubscribeOptions, Subscription
+from openfunction_eventing.envelope import Message
+
+
+async def open(component: Component) -> JetStream:  # noqa: A001 - the name that `drivers` calls
+    """Connect; raises ComponentError."""
+    link = Link(component)
+    streams.check(component)
+    await link.open()
+    made = JetStream(link)
+    try:
+        await made.begin()
+    except BaseException:
+        await link.close()
+        raise
+    return made
+
+
+class JetStream:
+    """The topics of one component."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._streams = Streams(link)
+        self._publisher = Publisher(link, self._streams)
+        self._readers: set[Reader | Watch] = set()
+
+    async def begin(self) -> None:
+        """Listen for acknowledgements, and see that the server has JetStream."""
+        await self._publisher.open()
+        try:
+            await self._link.jetstream().account_info()
+        except (nats.errors.Error, TimeoutError) as error:
+            raise self._link.component.error(
+                f"NATS at {self._link.address} offers no JetStream ({error}); start it with jetstream enabled"
+            ) from error
+
+    async def publish(self, topic: str, message: Message) -> None:
+        """See `port.PubSub`."""
+        await self._publisher.publish(topic, message)
+
+    async def bulk_publish(self, topic: str, messages: Sequence[Message]) -> list[Exception | None]:
+        """See `port.PubSub`."""
+        return await self._publisher.bulk(topic, messages)
+
+    async def subscribe(self, topic: str, options: SubscribeOptions, deliver: Deliver) -> Subscription:
+        """See `port.PubSub`."""
+        try:
+            durable = await self._streams.durable(topic, options)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise self._link.component.error(
+                f"topic {topic!r} cannot be read from NATS at {self._link.address}: {error}"
+            ) from error
+        made: Reader | Watch
+        if limit(self._link, options) == 0:
+            made = Watch(self._link, durable)
+        else:
+            made = Reader(self._link, self._streams, durable, options, deliver)
+        self._readers.add(made)
+        await made.open()
+        return made
+
+    async def close(self) -> None:
+        """See `port.PubSub`."""
+        for reader in tuple(self._readers):
+            await reader.stop()
+        self._readers.clear()
+        await self._link.close()
+
+    def health(self) -> str:
+        """See `port.PubSub`."""
+        return self._link.health()
