@@ -19,7 +19,7 @@ from openfunction_py.kube import client as clients
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.lib import home as homes
-from openfunction_py.providers import knative, shipwright, workloads
+from openfunction_py.providers import keda, knative, shipwright, workloads
 from openfunction_py.reconcilers import builder, function, gateway, serving
 from openfunction_py.wire import client as wire_clients
 
@@ -51,7 +51,7 @@ async def run(home: homes.Home) -> None:
 
 async def _manage(client: clients.Client, node: wire_clients.NodeClient) -> None:
     manager = managers.Manager(client)
-    for module in (function, builder, serving, gateway, shipwright, workloads):
+    for module in (function, builder, serving, gateway, shipwright, workloads, keda):
         module.install(manager)
     knative.install(manager, loads=node.loads)
     await manager.run()

@@ -19,7 +19,7 @@ from openfunction_py.controller import manager as managers
 from openfunction_py.controller import types
 from openfunction_py.kube import client as clients
 from openfunction_py.lib import clock
-from openfunction_py.providers import knative, shipwright, workloads
+from openfunction_py.providers import keda, knative, shipwright, workloads
 from openfunction_py.wire import messages
 from tests.providers import server
 
@@ -175,6 +175,7 @@ class House:
         self.measured: asyncio.Queue[messages.Load] = asyncio.Queue()
         workloads.install(manager)
         shipwright.install(manager)
+        keda.install(manager)
         knative.install(manager, loads=self._loads)
         self.node = Node(manager)
 

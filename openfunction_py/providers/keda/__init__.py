@@ -1,0 +1,17 @@
+"""KEDA for the embedded platform: ScaledObjects move replicas and ScaledJobs make Jobs by the backlog they read.
+
+The formulas are in `autoscaling`; here is what reads, writes and wakes.
+"""
+
+from __future__ import annotations
+
+from openfunction_py.controller import manager as managers
+from openfunction_py.providers.keda import parameters, readers, scaledjobs, scaledobjects
+
+
+def install(manager: managers.Manager) -> None:
+    """Run the controllers of ScaledObjects and ScaledJobs."""
+    sources = parameters.Sources(manager)
+    reading = readers.Readers(manager)
+    scaledobjects.install(manager, reading=reading, sources=sources)
+    scaledjobs.install(manager, reading=reading, sources=sources)

@@ -1,0 +1,95 @@
+"""What was measured for each object that scales, and what its HPA remembers.
+
+Measurements are no objects: they may be lost, and after a restart each object starts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from openfunction_py.autoscaling import hpa, keda
+from openfunction_py.autoscaling.scalers import Reading
+
+
+@dataclass(slots=True)
+class Memory:
+    """One object: when it was looked at, whether word of work came since, failures by metric, the HPA's past."""
+
+    polled: float | None = None
+    synced: float | None = None
+    woken: bool = False
+    poked: bool = False
+    generation: int = 0
+    ready: int = 0
+    failures: dict[str, int] = field(default_factory=dict)
+    hpa: hpa.State = field(default_factory=hpa.State)
+    made: set[str] = field(default_factory=set)  # Jobs that the cache may not show yet
+
+    def poll_due(self, now: float, interval: float, generation: int) -> bool:
+        """Whether the operator's look is due: its time has come, work was announced, or the object changed."""
+        fresh = self.polled is None or self.poked or self.woken or generation != self.generation
+        return fresh or now - (self.polled or 0.0) >= interval - SLACK
+
+    def saw_ready(self, ready: int) -> bool:
+        """Note how many are ready; whether that is news."""
+        before, self.ready = self.ready, ready
+        return before != ready
+
+    def sync_due(self, now: float) -> bool:
+        """Whether the HPA's look is due."""
+        return self.synced is None or now - self.synced >= hpa.SYNC_PERIOD - SLACK
+
+
+# A timer may fire a little early; a look that close to its time is that look.
+SLACK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All triggers of one look: readings by metric, and why others could not be read."""
+
+    readings: Mapping[str, Reading]
+    kinds: Mapping[str, str]
+    problems: Mapping[str, str]
+
+    @property
+    def active(self) -> bool:
+        """Whether any trigger asks for a replica."""
+        return any(one.active for one in self.readings.values())
+
+    @property
+    def failed(self) -> bool:
+        """Whether a trigger could not be read."""
+        return bool(self.problems)
+
+    @property
+    def sentence(self) -> str:
+        """Why triggers could not be read."""
+        return "; ".join(f"{name}: {text}" for name, text in self.problems.items())
+
+
+def metrics(
+    seen: Seen,
+    memory: Memory,
+    fallback: keda.Fallback | None,
+    *,
+    replicas: int,
+    ready: int,
+    targets: Mapping[str, float],
+) -> list[hpa.Metric]:
+    """What the HPA is given: values as KEDA exports them, the fallback's where a metric failed too often."""
+    found = []
+    for name, kind in seen.kinds.items():
+        reading = seen.readings.get(name)
+        if reading is not None:
+            found.append(hpa.Metric(keda.exported(reading.value), reading.target, kind))
+        elif fallback is not None and keda.stands_in(fallback, memory.failures.get(name, 0)) and ready:
+            target = targets.get(name, 1.0)
+            whole = keda.fallback_metric(
+                fallback, target=target, current=replicas, ready=ready if kind == "Value" else None
+            )
+            found.append(hpa.Metric(whole, target, kind))
+        else:
+            found.append(hpa.Metric(None, 1.0, kind))
+    return found

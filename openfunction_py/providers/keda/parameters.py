@@ -1,0 +1,102 @@
+"""What a trigger is read with: its metadata, and on top the credentials that it refers to.
+
+It keeps no Secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from openfunction_py.api.upstream import core, keda
+from openfunction_py.autoscaling.scalers import ScalerError
+from openfunction_py.controller import manager as managers
+from openfunction_py.kube import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One trigger of one namespace, with everything it needs to be read."""
+
+    namespace: str
+    name: str
+    type: str
+    settings: Mapping[str, str]
+    metric_type: str = "AverageValue"
+
+    def required(self, key: str) -> str:
+        """A setting that must be there; raises ScalerError."""
+        if not self.settings.get(key):
+            raise ScalerError(f"the trigger {self.name} has no {key}; give it in the trigger's metadata")
+        return self.settings[key]
+
+    def number(self, key: str, default: float) -> float:
+        """A setting as a number; raises ScalerError."""
+        text = self.settings.get(key)
+        try:
+            return float(text) if text else default
+        except ValueError as error:
+            raise ScalerError(f"{key} of the trigger {self.name} is no number: {text!r}") from error
+
+
+class Sources:
+    """Resolves TriggerAuthentications."""
+
+    def __init__(self, manager: managers.Manager) -> None:
+        """Read authentications from the cache, Secrets and ConfigMaps from the server."""
+        self._client = manager.client
+        self._local = manager.lister(keda.TriggerAuthentication)
+        self._wide = manager.lister(keda.ClusterTriggerAuthentication)
+
+    async def look(
+        self, trigger: keda.ScaleTrigger, *, namespace: str, place: int, env: Mapping[str, str]
+    ) -> Look:
+        """The trigger, complete; `env` are the variables of the scaled container. Raises ScalerError."""
+        settings = {key: str(value) for key, value in trigger.metadata.items()}
+        for key in [one for one in settings if one.endswith("FromEnv")]:
+            settings.setdefault(key.removesuffix("FromEnv"), env.get(settings[key], ""))
+        name = trigger.name or f"s{place}-{trigger.type}"
+        if trigger.authentication_ref is not None:
+            settings |= await self._credentials(trigger.authentication_ref, namespace, env)
+        return Look(namespace, name, trigger.type, settings, trigger.metric_type or "AverageValue")
+
+    async def _credentials(
+        self, reference: keda.AuthenticationRef, namespace: str, env: Mapping[str, str]
+    ) -> dict[str, str]:
+        wide = reference.kind == "ClusterTriggerAuthentication"
+        found = self._wide.get("", reference.name) if wide else self._local.get(namespace, reference.name)
+        if found is None:
+            raise ScalerError(
+                f"there is no {reference.kind or 'TriggerAuthentication'} {reference.name}; create it"
+            )
+        spec = found.spec
+        secrets = await self._keys(core.Secret, spec.secret_target_ref, namespace)
+        configs = await self._keys(core.ConfigMap, spec.config_map_target_ref, namespace)
+        return {**configs, **secrets, **{one.parameter: env.get(one.name, "") for one in spec.env}}
+
+    async def _keys(
+        self,
+        model: type[core.Secret | core.ConfigMap],
+        wanted: Iterable[keda.TargetRef],
+        namespace: str,
+    ) -> dict[str, str]:
+        values = {}
+        for one in wanted:
+            try:
+                found = await self._client.get(model, one.name, namespace=namespace)
+            except errors.NotFound as error:
+                raise ScalerError(f"there is no {model.__name__} {one.name}; create it") from error
+            if one.key not in found.data:
+                raise ScalerError(f"the {model.__name__} {one.name} has no key {one.key}; add it")
+            text = found.data[one.key]
+            values[one.parameter] = _decoded(text) if model is core.Secret else text
+        return values
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ScalerError("a Secret holds a value that is no text") from error

@@ -1,0 +1,62 @@
+"""ScaledObjects and ScaledJobs as the values that decide.
+
+Pure reading.
+"""
+
+from __future__ import annotations
+
+from openfunction_py.api.keda import Behavior
+from openfunction_py.api.upstream import keda as objects
+from openfunction_py.autoscaling import hpa, keda, scaled_job
+
+
+def bounds(one: objects.ScaledObject) -> keda.Spec:
+    """Bounds, cooldown and fallback of a ScaledObject, with KEDA's defaults."""
+    spec = one.spec
+    return keda.Spec(
+        low=spec.min_replica_count or keda.MIN_REPLICAS,
+        high=_or(spec.max_replica_count, keda.MAX_REPLICAS),
+        idle=spec.idle_replica_count,
+        cooldown=_or(spec.cooldown_period, keda.COOLDOWN),
+        initial_cooldown=_or(spec.initial_cooldown_period, keda.INITIAL_COOLDOWN),
+        fallback=_fallback(spec.fallback),
+    )
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _fallback(given: objects.Fallback | None) -> keda.Fallback | None:
+    if given is None:
+        return None
+    return keda.Fallback(given.failure_threshold, given.replicas, keda.Behavior(given.behavior or "static"))
+
+
+def autoscaler(one: objects.ScaledObject) -> hpa.Spec:
+    """The HPA that KEDA makes for a ScaledObject."""
+    bound = bounds(one)
+    config = one.spec.advanced.horizontal_pod_autoscaler_config if one.spec.advanced else None
+    given = config.behavior.to_wire() if config and config.behavior else None
+    up, down = hpa.rules(Behavior.model_validate(given) if given else None)
+    return hpa.Spec(low=max(1, bound.low), high=bound.high, up=up, down=down)
+
+
+def interval(one: objects.ScaledObject | objects.ScaledJob) -> float:
+    """Seconds between two looks of the operator."""
+    return float(_or(one.spec.polling_interval, keda.POLLING_INTERVAL))
+
+
+def jobs(one: objects.ScaledJob) -> scaled_job.Spec:
+    """Bounds and strategy of a ScaledJob, with KEDA's defaults."""
+    given = one.spec.scaling_strategy or objects.ScalingStrategy()
+    return scaled_job.Spec(
+        low=one.spec.min_replica_count or 0,
+        high=one.spec.max_replica_count,
+        strategy=scaled_job.Strategy(
+            given.strategy or "default",
+            given.custom_scaling_queue_length_deduction,
+            given.custom_scaling_running_job_percentage,
+            given.multiple_scalers_calculation or "max",
+        ),
+    )

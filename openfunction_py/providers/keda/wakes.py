@@ -1,0 +1,92 @@
+"""Word of work for what is at zero: one listener per trigger whose broker can tell, so that no poll is waited for.
+
+It decides nothing; whoever is woken reads and decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from openfunction_py.autoscaling.scalers import ScalerError
+from openfunction_py.controller.types import Request
+from openfunction_py.lib import log
+from openfunction_py.providers.keda import nats
+from openfunction_py.providers.keda.parameters import Look
+from openfunction_py.providers.keda.readers import JetStream
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+
+logger = log.get("keda.wakes")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants to be woken by what."""
+
+    request: Request
+    look: Look
+
+
+class Wakes:
+    """Listeners by object; `woken` is told the request, and whether a message came or the listening just began."""
+
+    def __init__(self, reader: JetStream, woken: Callable[[Request, bool], None]) -> None:
+        """Ask brokers through a reader."""
+        self._reader = reader
+        self._woken = woken
+        self._wishes: dict[Request, tuple[Look, ...]] = {}
+        self._tasks: dict[Request, list[asyncio.Task[None]]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def want(self, request: Request, looks: tuple[Look, ...]) -> None:
+        """Listen for these triggers of an object, and no others."""
+        if self._wishes.get(request, ()) == looks:
+            return
+        for task in self._tasks.pop(request, []):
+            task.cancel()
+        self._wishes.pop(request, None)
+        if looks:
+            self._wishes[request] = looks
+            self._start(request, looks)
+
+    def _start(self, request: Request, looks: tuple[Look, ...]) -> None:
+        if self._group is not None:
+            self._tasks[request] = [
+                self._group.create_task(self._listen(Wish(request, one))) for one in looks
+            ]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._tasks.clear()
+            for request, looks in list(self._wishes.items()):
+                self._start(request, looks)
+            await asyncio.Event().wait()
+
+    async def _listen(self, wish: Wish) -> None:
+        """Again and again: a broker that is away is asked less and less often."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                if await self._once(wish):
+                    pause = FIRST_PAUSE
+            except (nats.NoWordError, ScalerError) as error:
+                logger.debug("a broker does not tell", trigger=wish.look.name, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _once(self, wish: Wish) -> bool:
+        """One message awaited and told; false when this broker cannot tell."""
+        consumer = await self._reader.consumer(wish.look)
+        door = await self._reader.door(wish.look)
+        if consumer is None or door is None or not consumer.subjects:
+            return False
+        # what came before the listening began is seen by a look
+        began = functools.partial(self._woken, wish.request, False)  # noqa: FBT003 - a callback's second value
+        await nats.next_message(*door, consumer.subjects, on_listening=began)
+        self._woken(wish.request, True)  # noqa: FBT003 - a callback's second value
+        return True
