@@ -5,6 +5,7 @@ It looks up; which addresses are ready is the platform's knowledge.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import socket
 
@@ -43,7 +44,9 @@ class Resolver(AbstractResolver):
             turn = next(self._turn) % len(found)
             return [_result(host, one) for one in (*found[turn:], *found[:turn])]
         if host.lower().rstrip(".").endswith(CLUSTER) and self.hosts.hosts:
-            raise OSError(f"no Service with a ready Pod is named {host}; create it, or correct the sink")
+            raise OSError(
+                errno.ENOENT, f"no Service with a ready Pod is named {host}; create it, or correct the sink"
+            )
         return await self._dns.resolve(host, port, family)
 
     async def close(self) -> None:

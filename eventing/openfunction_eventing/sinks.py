@@ -6,6 +6,7 @@ What follows an answer is `delivery`'s decision.
 from __future__ import annotations
 
 import asyncio
+import io
 from types import TracebackType
 from typing import Final, Self
 
@@ -18,6 +19,8 @@ from openfunction_eventing.delivery import Answered, Failed, Outcome
 from openfunction_eventing.documents import Hosts
 from openfunction_eventing.hosts import Resolver
 
+# aiohttp sends larger bodies in pieces, so that others get their turn.
+_PIECEWISE: Final = 1 << 20
 LARGEST_REPLY: Final = 32 << 20
 _NO_REPLY: Final = 202  # accepted: whatever its body is, it is no event
 
@@ -47,13 +50,14 @@ class Sinks:
     async def post(self, url: str, event: CloudEvent, *, timeout: float, reply: bool = True) -> Outcome:
         """Post an event in binary mode; `timeout` in seconds for the whole attempt. Raises nothing of HTTP."""
         headers, body = httpform.write(event)
+        sent = body if len(body) < _PIECEWISE else io.BytesIO(body)
         if reply:
             headers["Prefer"] = "reply"
         try:
             async with (
                 asyncio.timeout(timeout),
                 self._session.post(
-                    url, data=body, headers=headers, allow_redirects=False, skip_auto_headers=["Content-Type"]
+                    url, data=sent, headers=headers, allow_redirects=False, skip_auto_headers=["Content-Type"]
                 ) as response,
             ):
                 return await _answer(response, reply=reply)
@@ -61,6 +65,8 @@ class Sinks:
             return Failed(f"{url} did not answer within {timeout:g} s")
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             return Failed(f"{url!r} is no URL to post to ({error}); write http://host/path", final=True)
+        except aiohttp.ClientConnectorError as error:
+            return Failed(f"{url} cannot be reached: {error.os_error.strerror or error}")
         except (aiohttp.ClientError, OSError) as error:
             return Failed(f"{url} gave no answer: {error or type(error).__name__}")
 

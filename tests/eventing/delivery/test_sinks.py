@@ -1,0 +1,135 @@
+"""Posting to sinks on real ports: what is sent, every kind of answer, and names of Services."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import web
+
+from functions_framework.cloudevent import CloudEvent
+from openfunction_eventing.delivery import Answered, Failed, Outcome
+from openfunction_eventing.documents import Hosts
+from openfunction_eventing.sinks import Sinks
+from tests.eventing import brokers, parts
+
+NAME = "digits.default.svc.cluster.local"
+
+
+async def post(url: str, event: CloudEvent, *, timeout: float = 5.0, hosts: Hosts | None = None) -> Outcome:
+    async with Sinks(hosts) as sinks:
+        return await sinks.post(url, event, timeout=timeout)
+
+
+async def test_an_event_is_posted_in_binary_mode_and_asks_for_a_reply() -> None:
+    event = parts.event(data={"é": 1}, subject="a b%ü", datacontenttype="application/json", sampled=True)
+    async with parts.Sink(200) as sink:
+        assert await post(sink.url, event) == Answered(200)
+    ((headers, body),) = sink.got
+    assert json.loads(body) == {"é": 1}
+    assert headers["ce-subject"] == "a%20b%25%C3%BC"
+    assert (headers["ce-sampled"], headers["content-type"], headers["prefer"]) == (
+        "true",
+        "application/json",
+        "reply",
+    )
+
+
+async def test_data_that_was_never_decoded_goes_on_byte_by_byte() -> None:
+    raw = b'{ "n" :1.0, "big": 12345678901234567890123 }'
+    attributes = {
+        "id": "1",
+        "source": "s",
+        "type": "t",
+        "specversion": "1.0",
+        "datacontenttype": "application/json",
+    }
+    async with parts.Sink(200) as sink:
+        await post(sink.url, CloudEvent.received(attributes, raw))
+    assert sink.got[0][1] == raw
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 301, 400, 404, 429, 500, 503])
+async def test_each_status_is_an_answer(status: int) -> None:
+    async with parts.Sink(status, headers={"Location": "/elsewhere", "Retry-After": "3"}) as sink:
+        answer = await post(sink.url, parts.event())
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.retry_after) == (status, "3")
+    assert len(sink.got) == 1, "a redirection is not followed"
+
+
+async def test_a_sink_that_never_answers_fails_after_its_time() -> None:
+    async def never(_request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with parts.Sink(answer=never) as sink:
+        answer = await post(sink.url, parts.event(), timeout=0.05)
+    assert answer == Failed(f"{sink.url} did not answer within 0.05 s")
+
+
+async def test_a_port_without_a_server_fails_and_may_be_tried_again() -> None:
+    answer = await post(f"http://127.0.0.1:{brokers.free_port()}/", parts.event())
+    assert isinstance(answer, Failed)
+    assert not answer.final
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://x/", "http:///x"])
+async def test_what_is_no_url_is_final(url: str) -> None:
+    answer = await post(url, parts.event())
+    assert isinstance(answer, Failed)
+    assert answer.final
+
+
+@pytest.mark.parametrize("structured", [True, False])
+async def test_a_reply_is_read_in_either_mode(structured: bool) -> None:
+    async def reply(_request: web.Request) -> web.StreamResponse:
+        if structured:
+            body = parts.event(9, {"label": 7}, type="digit").to_structured()
+            return web.Response(body=body, headers={"Content-Type": "application/cloudevents+json"})
+        headers = {"ce-id": "e9", "ce-source": "/cam/1", "ce-type": "digit", "ce-specversion": "1.0"}
+        return web.json_response({"label": 7}, headers=headers)
+
+    async with parts.Sink(answer=reply) as sink:
+        answer = await post(sink.url, parts.event())
+    assert isinstance(answer, Answered)
+    assert answer.reply is not None
+    assert (answer.reply["type"], answer.reply.data) == ("digit", {"label": 7})
+
+
+async def test_202_never_carries_a_reply() -> None:
+    async with parts.Sink(202, headers={"ce-specversion": "1.0"}) as sink:
+        assert await post(sink.url, parts.event()) == Answered(202)
+
+
+async def test_a_broken_reply_is_told_and_final() -> None:
+    async with parts.Sink(200, headers={"ce-specversion": "1.0", "ce-id": "1"}) as sink:
+        answer = await post(sink.url, parts.event())
+    assert isinstance(answer, Failed)
+    assert answer.final
+    assert "lacks source, type" in answer.sentence
+
+
+async def test_a_service_is_found_by_the_table() -> None:
+    async with parts.Sink(200) as sink:
+        hosts = Hosts({NAME: (f"127.0.0.1:{sink.port}",), f"{NAME}:9": ("127.0.0.1:1",)})
+        assert await post(f"http://{NAME}/x", parts.event(), hosts=hosts) == Answered(200)
+        assert isinstance(await post(f"http://{NAME}:9/x", parts.event(), hosts=hosts), Failed)
+    assert sink.got[0][0]["host"] == NAME
+
+
+async def test_a_name_that_no_service_has_is_told() -> None:
+    answer = await post(
+        f"http://{NAME}/", parts.event(), hosts=Hosts({"a.b.svc.cluster.local": ("127.0.0.1:1",)})
+    )
+    assert isinstance(answer, Failed)
+    assert f"no Service with a ready Pod is named {NAME}" in answer.sentence
+    assert not answer.final
+
+
+async def test_a_10_mb_event_arrives_whole() -> None:
+    data = b"\x01" * (10 << 20)
+    async with parts.Sink(200) as sink:
+        assert await post(sink.url, parts.event(data=data)) == Answered(200)
+    assert sink.got[0][1] == data
