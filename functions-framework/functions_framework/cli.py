@@ -13,17 +13,20 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from functions_framework import contract, exits, guard, instance, listeners, loader, page, settings, worker
-from functions_framework.program import Program
+from functions_framework import ending, exits, guard, listeners, page, settings
 from functions_framework.registry import SIGNATURES
+
+if TYPE_CHECKING:
+    from functions_framework.program import Program
 
 _TOLD = (
     "FUNCTION_TARGET",
     "FUNCTION_SIGNATURE_TYPE",
     "FUNCTION_USE_ASGI",
 )  # a function may look, as with Google's
+_KINDS = ("openapi", "asyncapi", "schema")  # contract.KINDS, which the guard does not load
 _EXAMPLE = "example: functions-framework --source main.py --target hello --port 8080"
 
 
@@ -34,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _run(options)
     except exits.StartError as error:
         exits.tell(error)
-        instance.end(error.code)
+        ending.end(error.code)
     except KeyboardInterrupt:
-        instance.end(128 + signal.SIGINT)  # asked for: a traceback would say nothing
-    instance.end(code)
+        ending.end(128 + signal.SIGINT)  # asked for: a traceback would say nothing
+    ending.end(code)
 
 
 tell: Callable[[exits.StartError], None] = exits.tell
@@ -59,21 +62,34 @@ def _run(options: argparse.Namespace) -> int:
     if options.debug:
         os.environ["PYTHONASYNCIODEBUG"] = "1"
     if options.check:
-        for function in loader.load(function_settings).functions:
-            print(f"functions_framework: {function.name} is a {function.signature} function", file=sys.stderr)
+        for function in _load(function_settings).functions:
+            if function.written is not None:  # not what the framework answers to a sidecar
+                told = f"functions_framework: {function.name} is a {function.signature} function"
+                print(told, file=sys.stderr)
         return 0
     if options.describe:
         with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is no part of the document
-            program = loader.load(function_settings)
+            program = _load(function_settings)
+        from functions_framework import contract  # noqa: PLC0415  # for this flag alone
+
         print(contract.text(program, options.describe))
         return 0
-    return _serve(lambda: loader.load(function_settings), instance_settings, debug=options.debug)
+    return _serve(lambda: _load(function_settings), instance_settings, debug=options.debug)
+
+
+def _load(chosen: settings.FunctionSettings) -> Program:
+    # In the process that serves: the guard stays small and forks early.
+    from functions_framework import loader  # noqa: PLC0415
+
+    return loader.load(chosen)
 
 
 def _serve(load: Callable[[], Program], chosen: settings.InstanceSettings, *, debug: bool) -> int:
     """Serve behind a guard, or in this process where one is not wanted; gives the exit code."""
     alone = debug or not chosen.guard or bool(chosen.control) or not hasattr(os, "fork")
     if alone and chosen.workers == 1:
+        from functions_framework import instance  # noqa: PLC0415  # as in _load
+
         program = load()
         listener = listeners.of(chosen, os.environ)
         try:
@@ -92,6 +108,8 @@ def _guard(load: Callable[[], Program], chosen: settings.InstanceSettings) -> in
         raise
 
     def become(shared: page.Page, line: socket.socket) -> NoReturn:
+        from functions_framework import worker  # noqa: PLC0415  # as in _load
+
         worker.become(load, chosen, listener, worker.Tie(shared, line))
 
     # Connections queue from now on; that one may connect is said when a worker takes them.
@@ -156,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         help="load the function, say what it is, and end (DRY_RUN)",
     )  # fmt: skip
     parser.add_argument(
-        "--describe", nargs="?", const="openapi", choices=contract.KINDS,
+        "--describe", nargs="?", const="openapi", choices=_KINDS,
         help="print the function's contract, as OpenAPI, AsyncAPI or JSON Schema, and end (default: openapi)",
     )  # fmt: skip
     return parser

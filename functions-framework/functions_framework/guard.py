@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from functions_framework import clock, exits, page, rescue
+from functions_framework import clock, exits, page
 
 READY, HOPELESS = b"r", b"h"
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 10.0
@@ -166,6 +166,8 @@ class Guard:
 
     def _rescue(self, worker: Worker, now: float) -> None:
         """Answer for a worker that holds the interpreter lock, then end it and start another."""
+        from functions_framework import rescue  # noqa: PLC0415  # for an emergency; the guard stays small
+
         _send(worker.pid, signal.SIGSTOP)
         try:
             taken = rescue.connections(worker.pid, self._own)

@@ -6,17 +6,14 @@ It parses no flags and forks nothing; cli.py and child.py call it.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import faulthandler
 import logging
-import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Protocol
 
-from functions_framework import clock, exits, lifecycle, link, server
+from functions_framework import clock, ending, exits, lifecycle, link, server
 from functions_framework.program import Program
 from functions_framework.settings import InstanceSettings
 
@@ -241,16 +238,4 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def end(code: int) -> NoReturn:
-    """End this process now: exit handlers and flushes run, threads that hang are not waited for."""
-    try:
-        atexit._run_exitfuncs()  # noqa: SLF001  # sys.exit would wait for threads first
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        code = (
-            code or exits.EXIT_CODES["InstanceFailed"]
-        )  # the log cannot be written; nobody can be told more
-    finally:
-        os._exit(code)
+end: Callable[[int], NoReturn] = ending.end
