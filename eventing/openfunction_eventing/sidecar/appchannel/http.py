@@ -1,0 +1,198 @@
+"""An app that speaks HTTP: Dapr's routes of an app, called."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import aiohttp
+from yarl import URL
+
+from functions_framework import jsons
+from openfunction_eventing.sidecar import subscriptions
+from openfunction_eventing.sidecar.channel import (
+    AppAway,
+    AppRefused,
+    BindingReply,
+    Call,
+    Delivery,
+    Reply,
+    Status,
+)
+from openfunction_eventing.sidecar.subscriptions import Subscription
+
+EVENT = "application/cloudevents+json"
+JSON = "application/json"
+_TOKEN = "dapr-api-token"  # noqa: S105  # a header's name
+_VERDICTS: Mapping[str, Status] = {"": "SUCCESS", "SUCCESS": "SUCCESS", "RETRY": "RETRY", "DROP": "DROP"}
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = frozenset({
+    "content-type", "content-length", "host", "connection", "transfer-encoding", "te", "upgrade", "expect",
+    "keep-alive", "proxy-connection", _TOKEN,
+})  # fmt: skip
+_CONNECT = 5.0
+
+
+class HttpApp:
+    """Implements channel.AppChannel."""
+
+    def __init__(self, host: str, port: int, *, app: str, token: str = "") -> None:
+        self._host, self._port = host, port
+        named = f"[{host}]" if ":" in host else host
+        self._root = f"http://{named}:{port}"
+        self._app = app
+        self._own = {_TOKEN: token} if token else {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def is_up(self) -> bool:
+        """Whether its port takes a connection."""
+        try:
+            async with asyncio.timeout(_CONNECT):
+                _, writer = await asyncio.open_connection(self._host, self._port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def subscriptions(self) -> list[Subscription]:
+        """GET /dapr/subscribe; an app without that route wants no topic."""
+        reply = await self._ask("GET", "/dapr/subscribe", {"content-type": JSON, "dapr-app-id": self._app})
+        if reply.status == 404:
+            return []
+        if reply.status != 200:
+            raise AppRefused(f"GET /dapr/subscribe answered {reply.status}")
+        listed = jsons.loads(reply.body) if reply.body else []
+        if not isinstance(listed, list):
+            raise AppRefused("GET /dapr/subscribe must answer a list")
+        return subscriptions.of_app(listed)
+
+    async def wants(self, binding: str, path: str) -> bool:
+        """OPTIONS of its route: 2xx, or 405 of a framework that knows the path."""
+        del binding
+        reply = await self._ask("OPTIONS", f"/{quote(path)}", {"content-type": JSON})
+        return 200 <= reply.status < 300 or reply.status == 405
+
+    async def deliver(self, one: Delivery) -> Status:
+        """POST of the structured event."""
+        headers = {**_fields(one.metadata), "content-type": EVENT}
+        reply = await self._ask("POST", _path(one.path), headers, jsons.dumps(one.event))
+        return _verdict(reply)
+
+    async def deliver_bulk(self, many: Sequence[Delivery]) -> dict[str, Status]:
+        """POST of the entries; what is answered to none of them is a RETRY."""
+        first = many[0]
+        document = {
+            "id": str(uuid4()), "type": "com.dapr.event.sent.bulk", "topic": first.topic,
+            "pubsubname": first.pubsub, "metadata": {"pubsubName": first.pubsub},
+            "entries": [_entry(one) for one in many],
+        }  # fmt: skip
+        reply = await self._ask("POST", _path(first.path), {"content-type": JSON}, jsons.dumps(document))
+        if reply.status == 404:
+            return {one.entry: "SUCCESS" for one in many}
+        if not 200 <= reply.status < 300:
+            raise AppRefused(f"the app answered {reply.status} to a bulk of {len(many)}")
+        return _statuses(reply.body)
+
+    async def bind(self, name: str, path: str, data: bytes, metadata: Mapping[str, str]) -> BindingReply:
+        """POST of what came."""
+        del name
+        headers = {**_fields(metadata), "content-type": JSON}
+        reply = await self._ask("POST", f"/{quote(path)}", headers, data)
+        if not 200 <= reply.status < 300:
+            text = reply.body[:500].decode(errors="replace")
+            raise AppRefused(
+                f"fails to send binding event to http app channel, status code: {reply.status} body: {text}"
+            )
+        return BindingReply(reply.body)
+
+    async def invoke(self, call: Call) -> Reply:
+        """The call as it came, but for what belongs to a connection."""
+        target = f"/{quote(call.path, safe='/%:@!$&()*+,;=~')}" + (f"?{call.query}" if call.query else "")
+        kept = [(name, value) for name, value in call.headers if name not in _OURS or name == "content-type"]
+        return await self._ask(call.method, target, kept, call.body)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _ask(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]],
+        body: bytes = b"",
+    ) -> Reply:
+        pairs = [*(headers.items() if isinstance(headers, Mapping) else headers), *self._own.items()]
+        url = URL(self._root + target, encoded=True)
+        try:
+            async with self._opened().request(
+                method, url, data=body or None, headers=pairs, allow_redirects=False
+            ) as answer:
+                return Reply(answer.status, tuple(answer.headers.items()), await answer.read())
+        except (aiohttp.ClientConnectionError, ConnectionError) as error:
+            raise AppAway(f"the app at {self._root} does not answer: {error}") from error
+        except aiohttp.ClientError as error:
+            raise AppRefused(f"the app's answer cannot be read: {error}") from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+                skip_auto_headers=("content-type", "user-agent"),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+def _path(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _fields(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Metadata that can be header fields."""
+    return {
+        name: value
+        for name, value in metadata.items()
+        if _NAME.fullmatch(name) and name.lower() not in _OURS and value.isprintable() and value.isascii()
+    }
+
+
+def _entry(one: Delivery) -> dict[str, Any]:
+    """An entry of a bulk; a raw payload is text in base64, as Dapr sends it."""
+    if one.raw:
+        event: Any = one.event.get("data_base64", "")
+        return {"entryId": one.entry, "event": event, "metadata": dict(one.metadata)}
+    return {
+        "entryId": one.entry, "event": one.event, "metadata": dict(one.metadata),
+        "contentType": "application/cloudevents+json",
+    }  # fmt: skip
+
+
+def _verdict(reply: Reply) -> Status:
+    """What a status and a body say (dapr/dapr pkg/runtime/subscription/postman/http)."""
+    if reply.status == 404:
+        return "DROP"
+    if not 200 <= reply.status < 300:
+        return "RETRY"
+    try:
+        told = jsons.loads(reply.body) if reply.body else {}
+    except jsons.DecodeError:
+        return "SUCCESS"
+    word = told.get("status", "") if isinstance(told, dict) else ""
+    return _VERDICTS.get(word, "RETRY") if isinstance(word, str) else "SUCCESS"
+
+
+def _statuses(body: bytes) -> dict[str, Status]:
+    try:
+        listed = jsons.loads(body)["statuses"]
+        return {one["entryId"]: _VERDICTS.get(one.get("status") or "RETRY", "RETRY") for one in listed}
+    except (jsons.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise AppRefused(f"the app's answer to a bulk cannot be read: {error!r}") from error

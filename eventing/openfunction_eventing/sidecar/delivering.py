@@ -1,0 +1,92 @@
+"""Delivering to the app: while it is away what there is waits; a delivery that fails is tried again as its policy says.
+
+What is held here is not settled, so the broker keeps it, and sends no more than may be under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+from openfunction_eventing.sidecar import policies
+from openfunction_eventing.sidecar.channel import AppAway, AppRefused
+from openfunction_eventing.sidecar.policies import Policy
+
+_log = logging.getLogger("openfunction.sidecar")
+_FIRST, _LONGEST = 0.02, 1.0
+T = TypeVar("T")
+
+
+class Presence(Protocol):
+    """Somebody who may be there or not."""
+
+    async def is_up(self) -> bool:
+        """Whether it is."""
+
+
+class Deliverer:
+    """One per app."""
+
+    def __init__(self, app: Presence, policies: Mapping[str, Policy], *, most: int = 0) -> None:
+        """`most` deliveries are under way at once; 0 for as many as there are."""
+        self._app = app
+        self._policies = policies
+        self._room = asyncio.Semaphore(most) if most > 0 else None
+        self._waiting: asyncio.Task[None] | None = None
+
+    def policy(self, component: str) -> Policy:
+        """How often what a component brings is tried."""
+        return self._policies.get(component, policies.NONE)
+
+    async def while_up(self, component: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Do it once the app is there, again while it goes away, and as often as the policy says when it refuses.
+
+        Raises:
+            AppRefused: the last refusal.
+        """
+        pauses = self.policy(component).pauses()
+        while True:
+            try:
+                return await self._once(component, attempt)
+            except AppAway:
+                await self.until_up()
+            except AppRefused:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+
+    async def _once(self, component: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        timeout = self.policy(component).timeout
+        try:
+            async with asyncio.timeout(timeout or None):
+                if self._room is None:
+                    return await attempt()
+                async with self._room:
+                    return await attempt()
+        except TimeoutError as error:
+            raise AppRefused(f"the app did not answer within {timeout:g} s") from error
+
+    async def until_up(self) -> None:
+        """Wait for the app; all who wait share one look at it."""
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.get_running_loop().create_task(self._look())
+        await asyncio.shield(self._waiting)
+
+    async def _look(self) -> None:
+        wait = _FIRST
+        told = False
+        while not await self._app.is_up():
+            if not told and wait >= _LONGEST:
+                _log.warning("The app is not there; what is for it waits")
+                told = True
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST)
+
+    async def stop(self) -> None:
+        """Nobody waits any more; who does is cancelled."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.wait([self._waiting])

@@ -1,0 +1,104 @@
+"""The program's life: components open, the API answers, the app is found; at the end all of it backwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+
+from functions_framework import jsons
+from openfunction_eventing.errors import EventingError
+from openfunction_eventing.sidecar import settings as settings_module
+from openfunction_eventing.sidecar.grpcapi.server import GrpcServer
+from openfunction_eventing.sidecar.http import api
+from openfunction_eventing.sidecar.listening import HttpServer, bind
+from openfunction_eventing.sidecar.settings import Settings
+from openfunction_eventing.sidecar.sidecar import Sidecar
+
+_log = logging.getLogger("openfunction.sidecar")
+FAILED, MISUSED = 1, 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run until told to end; gives the exit code."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    try:
+        settings, ignored = settings_module.read(arguments)
+    except settings_module.SettingError as error:
+        _log.error("The sidecar cannot start: %s", error)
+        return MISUSED
+    if ignored:
+        _log.info("Flags that this sidecar has no use for: %s", " ".join(ignored))
+    try:
+        asyncio.run(run(settings))
+    except (EventingError, OSError) as error:
+        _log.error("The sidecar cannot start: %s", error)
+        return FAILED
+    return 0
+
+
+async def run(settings: Settings) -> None:
+    """Serve until a signal or the app says that it is enough.
+
+    Raises:
+        ResourceError, ComponentError: what is in the resources folders cannot be used.
+        OSError: a port is taken.
+    """
+    sidecar = await Sidecar.open(settings)
+    servers = Servers(sidecar)
+    try:
+        await servers.start()
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, sidecar.shutdown.set)
+        await _serve(sidecar, settings.grace)
+    finally:
+        await servers.stop()
+        await sidecar.close()
+        _log.info("The sidecar has ended")
+
+
+async def _serve(sidecar: Sidecar, grace: float) -> None:
+    """Find the app and read for it until the end; then read no more, the API being there until that is settled."""
+    async with asyncio.TaskGroup() as group:
+        attaching = group.create_task(sidecar.attach())
+        await sidecar.shutdown.wait()
+        _log.info("The sidecar ends; what is under way is settled first")
+        attaching.cancel()
+    try:
+        async with asyncio.timeout(grace):
+            await sidecar.stop_reading()
+    except TimeoutError:
+        _log.warning("Not all was settled within %g s; the broker sends it again", grace)
+
+
+class Servers:
+    """Both transports of one sidecar."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._http = HttpServer(api.create(sidecar))
+        self._grpc = GrpcServer(sidecar)
+        self.http_port = self.grpc_port = 0
+
+    async def start(self) -> None:
+        """Listen, then say where: in the log, and in the port file. Raises OSError."""
+        settings = self._sidecar.settings
+        sockets, self.http_port = bind(settings.addresses, settings.http_port)
+        await self._http.start(sockets)
+        self.grpc_port = await self._grpc.start(settings.addresses, settings.grpc_port)
+        _log.info("The API answers: http port %d, grpc port %d", self.http_port, self.grpc_port)
+        if settings.port_file is not None:
+            ready = settings.port_file.with_suffix(".part")
+            ready.write_bytes(jsons.dumps({"http": self.http_port, "grpc": self.grpc_port}))
+            ready.replace(settings.port_file)  # whoever waits for the file finds it whole
+
+    async def stop(self) -> None:
+        """End what is under way, then the servers."""
+        grace = self._sidecar.settings.grace
+        await self._http.stop(grace)
+        await self._grpc.stop(grace)
