@@ -21,6 +21,7 @@ _STEADY_AFTER = 10.0  # a worker that lived so long was none of a series of cras
 _LOOK_LEAST, _LOOK_MOST = 0.05, 1.0
 _LINGER = 1.0
 _TRACE = 0.1  # for a worker to write where it hangs
+_ASKED = (signal.SIGTERM, signal.SIGINT)
 _PATIENCE = 2.0  # beyond the grace, for the end of a process
 
 Become = Callable[[page.Page, socket.socket], NoReturn]
@@ -112,11 +113,13 @@ class Guard:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)  # an order in this moment is not lost on the child
         pid = os.fork()
         if pid == 0:
             ours.close()
             self._forget()
             self._become(shared, theirs)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
         theirs.close()
         ours.settimeout(0)
         self._workers[pid] = Worker(pid, shared, ours, clock.monotonic())
@@ -124,6 +127,9 @@ class Guard:
     def _forget(self) -> None:
         """In the child: close what is the guard's."""
         signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, *_ASKED):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
         for worker in self._workers.values():
             worker.line.close()
         for _, waiting in self._lingering:
@@ -141,6 +147,8 @@ class Guard:
         worker.silent = not said
         if READY in said:
             worker.ready = True
+            if self._ending:
+                _send(worker.pid, signal.SIGTERM)  # it was not there yet when the others were told
             self._retire()
             if not self._served:
                 self._served = True
