@@ -83,6 +83,11 @@ def digest(*parts: str) -> str:
     return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
+def moved(message: Message, topic: str) -> Message:
+    """The same event on its way to another topic."""
+    return message if message.topic == topic else Message(topic, message.event, message.metadata)
+
+
 def identity(message: Message) -> str:
     """What is the same when the same event goes to the same topic again: two sources may use one id."""
     event = message.event
@@ -95,4 +100,15 @@ def key(message: Message, attribute: str) -> str:
     return str(value) if value is not None else message.metadata.get(attribute, "")
 
 
-__all__ = ["STRUCTURED", "WRAPPED", "Message", "decode", "digest", "encode", "identity", "key", "payload"]
+__all__ = [
+    "STRUCTURED",
+    "WRAPPED",
+    "Message",
+    "decode",
+    "digest",
+    "encode",
+    "identity",
+    "key",
+    "moved",
+    "payload",
+]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import nats.errors
 
 from openfunction_eventing.component import Component
+from openfunction_eventing.drivers import handling
 from openfunction_eventing.drivers.jetstream import streams
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.jetstream.publisher import Publisher
-from openfunction_eventing.drivers.jetstream.reader import Reader, limit
+from openfunction_eventing.drivers.jetstream.reader import Reader
 from openfunction_eventing.drivers.jetstream.streams import Streams
 from openfunction_eventing.drivers.jetstream.watch import Watch
 from openfunction_eventing.drivers.port import Deliver, SubscribeOptions, Subscription
@@ -67,7 +68,7 @@ class JetStream:
                 f"topic {topic!r} cannot be read from NATS at {self._link.address}: {error}"
             ) from error
         made: Reader | Watch
-        if limit(self._link, options) == 0:
+        if handling.limit(self._link.component, options) == 0:
             made = Watch(self._link, durable)
         else:
             made = Reader(self._link, self._streams, durable, options, deliver)

@@ -28,7 +28,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Nats]:
         yield made
 
 
-class TestContract(contract.Contract):
+class TestContract(contract.DurableContract):
     """The promises."""
 
     def component(self, broker: contract.Restartable) -> Component:

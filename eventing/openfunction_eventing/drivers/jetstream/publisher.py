@@ -101,7 +101,7 @@ class Publisher:
                 "send less, or raise max_payload of the server",
                 temporary=False,
             )
-        identity = envelope.identity(message if message.topic == topic else Message(topic, message.event))
+        identity = envelope.identity(envelope.moved(message, topic))
         return _Parcel(topic, body, {"Nats-Msg-Id": identity})
 
     async def _until_stored(self, parcel: _Parcel) -> None:
