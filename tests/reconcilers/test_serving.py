@@ -107,7 +107,7 @@ async def test_a_function_started_by_dapr_alone_says_what_is_missing() -> None:
     )
     await there.settle()
     ready = play.condition(there)
-    assert (ready.status, ready.reason) == ("False", "TriggerUnsupported")
+    assert (ready.status, ready.reason) == ("False", "ComponentMissing")
     assert not there.lister(KnativeService).list()
 
 

@@ -90,10 +90,14 @@ def _ready(function: Function, stages: list[Condition], routing: route.Plan) -> 
         blocking = next((one for one in stages if one.status == status_word), None)
         if blocking is not None:
             return blocking.model_copy(update={"type": "Ready", "last_transition_time": None})
-    where = f"it answers at {routing.urls[0].value}" if routing.urls else "there is nothing to serve"
+    where = f"it answers at {routing.urls[0].value}" if routing.urls else _without_address(function)
     return Condition(
         type="Ready", status="True", reason="Ready", message=where, observed_generation=generation
     )
+
+
+def _without_address(function: Function) -> str:
+    return "there is nothing to serve" if function.spec.serving is None else "it is started by events"
 
 
 def news(old: FunctionStatus, new: FunctionStatus) -> Iterable[News]:

@@ -12,6 +12,7 @@ from openfunction_py.api.functions import Function
 from openfunction_py.api.gateways import Gateway
 from openfunction_py.api.meta import Object
 from openfunction_py.api.servings import Serving
+from openfunction_py.api.upstream import apps, batch, dapr, keda
 from openfunction_py.api.upstream.knative import KnativeService
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status
@@ -22,6 +23,16 @@ from openfunction_py.reconcilers.function import build, outcome, route, serve
 from openfunction_py.resources import labels
 
 MANAGER = "openfunction-function"
+# Scalers first, or they would scale what is going.
+PARTS: tuple[type[Object], ...] = (
+    keda.ScaledObject,
+    keda.ScaledJob,
+    keda.TriggerAuthentication,
+    apps.Deployment,
+    apps.StatefulSet,
+    batch.Job,
+    dapr.Component,
+)
 
 
 class Reconciler:
@@ -36,6 +47,7 @@ class Reconciler:
         self._servings = manager.lister(Serving)
         self._services = manager.lister(KnativeService)
         self._gateways = manager.lister(Gateway)
+        self._parts = [manager.lister(model) for model in PARTS]
 
     async def reconcile(self, request: Request) -> Result:
         """Build, serve, route; then the status, once."""
@@ -86,6 +98,7 @@ class Reconciler:
             )
         if serving.remove_service:
             await self._remove_service(function)
+            await self._remove_parts(function)
 
     async def _remove_service(self, function: Function) -> None:
         namespace, name = function.metadata.namespace, labels.knative_service(function.metadata.name)
@@ -94,6 +107,13 @@ class Reconciler:
             owner.uid == function.metadata.uid for owner in found.metadata.owner_references
         ):
             await self._client.delete(KnativeService, name, namespace=namespace, uid=found.metadata.uid)
+
+    async def _remove_parts(self, function: Function) -> None:
+        """What an asynchronous version was made of."""
+        for lister in self._parts:
+            for one in lister.owned_by(function.metadata.uid):
+                about = one.metadata
+                await self._client.delete(type(one), about.name, namespace=about.namespace, uid=about.uid)
 
     async def _tell(self, new: Function, old: Function) -> None:
         for item in outcome.news(old.status, new.status):

@@ -1,0 +1,52 @@
+"""What became of a version: the state with its reason, and whether what is there is what is wanted.
+
+Pure: time is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from openfunction_py.api.servings import Serving
+from openfunction_py.lib import clock, durations
+from openfunction_py.resources import states
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """State of a version, with why, and its Revision once there is one."""
+
+    state: str
+    reason: str = ""
+    message: str = ""
+    revision: str = ""
+
+
+def in_time(serving: Serving, verdict: Verdict, *, now: datetime) -> Verdict:
+    """A version that is still starting after its timeout has failed."""
+    left = _left(serving, now)
+    if verdict.state != states.STARTING or left is None or left > 0:
+        return verdict
+    sentence = f"not running after {serving.spec.timeout}: {verdict.message}"
+    return Verdict(states.TIMEOUT, "ServingTimeout", sentence, verdict.revision)
+
+
+def _left(serving: Serving, now: datetime) -> float | None:
+    since = serving.metadata.creation_timestamp
+    limit = durations.parse(serving.spec.timeout) if serving.spec.timeout else None
+    return (clock.parse(since) + limit - now).total_seconds() if limit and since else None
+
+
+def until_timeout(serving: Serving, verdict: Verdict, *, now: datetime) -> float | None:
+    """Seconds until a version that is still starting has failed; None without a limit."""
+    return _left(serving, now) if verdict.state == states.STARTING else None
+
+
+def within(wanted: object, found: object) -> bool:
+    """Whether everything wanted is there; an empty value and no value are the same to a server."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(within(value, found[key]) if key in found else not value for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(wanted) == len(found) and all(map(within, wanted, found))
+    return wanted == found
