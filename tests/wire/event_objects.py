@@ -41,6 +41,7 @@ def everything() -> list[tuple[scheme.Resource, Document]]:
 def _admitted(one: Object) -> tuple[scheme.Resource, Document]:
     resource = scheme.of(type(one))
     document = one.to_wire()
+    document["metadata"].pop("uid", None)  # the server's to give
     if resource.schema is not None:
         document = admission.admit(resource, operation="CREATE", new=document, old=None).object
     return resource, document
