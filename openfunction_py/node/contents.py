@@ -37,10 +37,11 @@ class Contents:
         def on_change(one: meta.Object, exists: bool) -> None:  # noqa: FBT001 - a listener's second value
             key = (kind, one.metadata.namespace, one.metadata.name)
             before = self._versions.pop(key, None)
-            if exists:
-                self._versions[key] = one.metadata.resource_version
-                if before is not None and before != one.metadata.resource_version:
-                    self._tell(kind, one.metadata.namespace, one.metadata.name)
+            now = one.metadata.resource_version if exists else None
+            if now is not None:
+                self._versions[key] = now
+            if now != before:
+                self._tell(kind, one.metadata.namespace, one.metadata.name)
 
         return Listener(on_list, on_change)
 

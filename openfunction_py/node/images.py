@@ -61,7 +61,15 @@ class Images:
         if program is not None:
             env = program.env(self._home)
             digest = f"program:{program.name}"
-            return Runnable(program.argv, env, Path("/"), digest=digest, trusted=True, program=program)
+            return Runnable(
+                program.argv,
+                env,
+                Path("/"),
+                digest=digest,
+                trusted=not program.confined,
+                program=program,
+                readable=program.readable if program.confined else (),
+            )
         known = self._known.get(image)
         if known is not None and self._use(known):
             return known

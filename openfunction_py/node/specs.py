@@ -62,7 +62,7 @@ def make_instance(
     name = instance_id(pod, container)
     return InstanceSpec(
         id=name,
-        argv=_argv(container, runnable, values, binds=binds),
+        argv=_argv(container, runnable, values, binds=[] if _sees_mounts(level) else binds),
         env={**values, "OFN_CONTROL": str(control), MARK: name},
         cwd=_cwd(container, runnable, place),
         host=place.address,
@@ -94,12 +94,16 @@ def _argv(
 def _program_argv(
     program: programs.Program, given: Sequence[str], *, host: str, binds: Sequence[sandbox.Bind]
 ) -> list[str]:
-    """A program sees no mounts: folders that its arguments name are given as those of this machine."""
+    """What sees no mounts is given folders of this machine for those that its arguments name."""
     placed = [_placed(word, binds) for word in given]
     try:
         return program.command(placed, host=host)
     except programs.ProgramError as error:
         raise images.NotRunnableError("ProgramNotRunnable", str(error)) from error
+
+
+def _sees_mounts(level: Level) -> bool:
+    return level in (Level.UNPRIVILEGED_USER, Level.OWN_MOUNTS)
 
 
 def _placed(word: str, binds: Sequence[sandbox.Bind]) -> str:
@@ -189,7 +193,7 @@ def why_no_fork(
     pod: core.Pod, container: core.Container, *, trusted: bool, template: TemplateSpec | None
 ) -> str:
     """Why this instance is a fresh process whatever its template says; empty when it may be a fork."""
-    if trusted:
+    if trusted or programs.find(container.image) is not None:
         return "the image is a program of the platform"
     if container.command or container.args:
         return "the container has a command line of its own"

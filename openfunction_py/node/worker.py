@@ -51,7 +51,8 @@ class Worker:
 
     def _level(self) -> sandbox.Level:
         """Whose the Pod's files are: the sandboxed user's as soon as one container is no program of the platform."""
-        if all(programs.find(one.image) is not None for one in self._pod.spec.containers):
+        found = [programs.find(one.image) for one in self._pod.spec.containers]
+        if all(one is not None and not one.confined for one in found):
             return sandbox.Level.NONE
         return self._parts.level
 
