@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 BACKOFFS = ("exponential", "linear")
+WINDOW = 60.0
 SOURCES = ("cron", "http", "webhook", "kafka", "nats")
 _WORD = re.compile(r"_([a-z])")
 
@@ -112,7 +113,7 @@ class Trigger:
     namespace: str
     name: str
     uid: str = ""
-    window: float = 60.0
+    window: float = WINDOW
     inputs: tuple[Input, ...] = ()
     subscribers: tuple[Subscriber, ...] = ()
 
@@ -129,7 +130,7 @@ class Trigger:
             keys.text("namespace"),
             keys.text("name"),
             keys.text("uid", ""),
-            keys.seconds("window", 60.0),
+            keys.seconds("window", WINDOW),
             keys.listed("inputs", Input.from_json),
             keys.listed("subscribers", Subscriber.from_json),
         )
@@ -239,8 +240,9 @@ class Source:
     """One event of an EventSource: what kind it is, and where it goes.
 
     `spec` by `type`: cron `{schedule}`; http `{path?}`; webhook `{path?, type?, idHeader?, typeHeader?,
-    signature?: {header, prefix?, secret}}`, the secret in clear (the document is a Secret's then); kafka and
-    nats `{component, topic}`: a pubsub Component by name, with its consumer group, and what to read of it.
+    signature?: {header, algorithm?, prefix?, secret}}` with the secret in clear, so that the document belongs
+    in a Secret; kafka and nats `{component, topic?}`, a Component by name: a pubsub, of which `topic` is read,
+    or an input binding.
     """
 
     namespace: str

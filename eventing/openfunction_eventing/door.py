@@ -17,6 +17,7 @@ from openfunction_eventing.journal import Journal
 _LOG = log.get("door")
 # An event of 10 MB in a structured message, its data in base64, with room to spare.
 LARGEST: Final = 32 << 20
+_PATIENCE: Final = 20.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Troubles = Callable[[], Iterable[str]]
 
@@ -34,7 +35,7 @@ class Door:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/journal/{id:.+}", self._story)
         app.router.add_route("*", "/{path:.*}", self._elsewhere)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_PATIENCE)
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
@@ -47,6 +48,10 @@ class Door:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Take no more; returns when what has come is answered, or after a while."""
         await self._runner.cleanup()
 
     def open(self, path: str, handler: Handler) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
 
 from functions_framework import errors, jsons, request
-from functions_framework.cloudevent import BATCH, REQUIRED, STRUCTURED, CloudEvent, from_document
+from functions_framework.cloudevent import BATCH, STRUCTURED, CloudEvent, from_document
 
 _PREFIX = "ce-"
 # HTTP binding 3.1.3.2: a space, a quote, a percent sign and what is not printable ASCII are percent-encoded.
@@ -66,7 +66,7 @@ def read(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
     content_type = headers.get("Content-Type", "")
     form = _plain(content_type)
     if form == STRUCTURED:
-        return [_whole(_parsed(body))]
+        return [from_document(_parsed(body))]
     if form == BATCH:
         return list(_batch(_parsed(body)))
     attributes = {
@@ -84,17 +84,9 @@ def _batch(document: object) -> Iterable[CloudEvent]:
         raise errors.BadRequest("A batch of CloudEvents is a JSON array.")
     for number, one in enumerate(document):
         try:
-            yield _whole(one)
+            yield from_document(one)
         except errors.BadRequest as error:
             raise errors.BadRequest(f"Event {number} of the batch: {error.message}") from error
-
-
-def _whole(document: object) -> CloudEvent:
-    event = from_document(document)
-    wrong = [name for name in REQUIRED if not isinstance(event[name], str)]
-    if wrong:
-        raise errors.BadRequest(f"The CloudEvent's {', '.join(wrong)} must be a text.")
-    return event
 
 
 def _parsed(body: bytes) -> object:

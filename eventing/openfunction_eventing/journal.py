@@ -22,6 +22,7 @@ from openfunction_eventing.documents import Journal as Settings
 _SEGMENTS: Final = 8
 STEPS: Final = (
     "received", "filtered", "waiting", "matched", "attempt", "delivered", "replied", "dead_lettered", "dropped",
+    "refused",
     "acknowledged",
 )  # fmt: skip
 Value = str | int | float | bool

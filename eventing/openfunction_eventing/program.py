@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -37,6 +38,12 @@ def main(name: str, serve: Serve) -> int:
         _LOG.error("the folder of documents cannot be used", folder=str(given.config), error=str(error))
         return _WRONG
     return 0
+
+
+def address(host: str, port: int) -> tuple[str, int]:
+    """Where to listen: HOST and PORT, which the platform gives a Pod, before what a document says."""
+    told = os.environ.get("PORT", "")
+    return os.environ.get("HOST") or host, int(told) if told.isdigit() else port
 
 
 async def _until_told(config: Path, serve: Serve) -> None:

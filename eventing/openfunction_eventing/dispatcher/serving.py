@@ -120,7 +120,8 @@ async def serve(config: Path, stop: asyncio.Event) -> None:
     settings = serving.settings
     records = Journal(settings.journal)
     try:
-        async with Door(settings.host, settings.port, records=records, troubles=serving.troubles):
+        host, port = program.address(settings.host, settings.port)
+        async with Door(host, port, records=records, troubles=serving.troubles):
             await serving.run(documents, records)
     finally:
         records.flush()

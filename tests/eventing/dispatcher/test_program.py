@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -46,6 +47,10 @@ def folder(path: Path, url: str, *more: object, port: int | None = None) -> int:
     return chosen
 
 
+def _has(sink: parts.Sink, number: int) -> bool:
+    return len(set(sink.ids)) > number
+
+
 async def test_nothing_is_lost_when_the_dispatcher_is_killed_and_started_again(
     broker: brokers.Nats, tmp_path: Path
 ) -> None:
@@ -58,7 +63,8 @@ async def test_nothing_is_lost_when_the_dispatcher_is_killed_and_started_again(
             events = [Message("a", parts.event(number)) for number in range(total)]
             for start in range(0, total, 100):
                 assert await bus.bulk_publish("a", events[start : start + 100]) == [None] * 100
-                await waiting.until(lambda start=start: len(set(sink.ids)) > start + 20)
+                enough = functools.partial(_has, sink, start + 20)
+                await waiting.until(enough)
                 program.kill()
                 program.start()
             await waiting.until(lambda: len(set(sink.ids)) == total)

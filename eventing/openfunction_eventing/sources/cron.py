@@ -1,0 +1,53 @@
+"""Moments of a schedule as events.
+
+Two processes, or one that was started again, give one moment the same id. A moment that comes while the one
+before it is still being emitted is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from functions_framework.cloudevent import CloudEvent
+from openfunction_eventing import clock, log, schedules
+from openfunction_eventing.documents import DocumentError
+from openfunction_eventing.documents import Source as Document
+from openfunction_eventing.keys import Keys
+from openfunction_eventing.sources import port
+from openfunction_eventing.sources.port import Emit, EmitError
+
+_LOG = log.get("cron")
+# Wall clocks are set; a wait is never so long that a jump of the clock would go unseen for more than this.
+_LOOK = 30.0
+
+
+class Cron:
+    """One schedule."""
+
+    def __init__(self, document: Document) -> None:
+        """Read the schedule; raises DocumentError."""
+        self._document = document
+        text = Keys(document.spec, ("schedule",), path="spec").text("schedule")
+        try:
+            self._schedule = schedules.parse(text)
+        except ValueError as error:
+            raise DocumentError("spec.schedule", str(error)) from error
+
+    async def run(self, emit: Emit) -> None:
+        """See `port.Source`."""
+        due = self._schedule.after(clock.wall())
+        while due is not None:
+            while (left := due - clock.wall()) > 0:  # noqa: ASYNC110 - the event is the time itself
+                await asyncio.sleep(min(left, _LOOK))
+            try:
+                await emit(self.event(due))
+            except EmitError as error:
+                _LOG.error("a moment is lost", source=self._document.key, due=due, error=str(error))
+            due = self._schedule.after(max(due, clock.wall()))
+        _LOG.warning("the schedule has no further moment", source=self._document.key)
+        await asyncio.Event().wait()
+
+    def event(self, due: float) -> CloudEvent:
+        """The event of a moment, which is its time."""
+        moment = clock.timestamp(due)
+        return CloudEvent({**port.attributes(self._document, f"{due:.0f}"), "time": moment}, {"time": moment})

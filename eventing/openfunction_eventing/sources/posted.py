@@ -1,0 +1,149 @@
+"""Events that somebody posts: CloudEvents as they are, and anything else made one (a webhook).
+
+The answer is 202 only after the event is where it goes. A sender that is not who it says gets 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+
+from functions_framework import errors
+from functions_framework.cloudevent import CloudEvent
+from openfunction_eventing import httpform
+from openfunction_eventing.documents import DocumentError
+from openfunction_eventing.documents import Source as Document
+from openfunction_eventing.door import Door
+from openfunction_eventing.keys import Keys
+from openfunction_eventing.sources import port
+from openfunction_eventing.sources.port import Emit, EmitError
+
+ALGORITHMS: Final = ("sha256", "sha512", "sha1")
+Read = Callable[[Mapping[str, str], bytes], list[CloudEvent]]
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a failure
+    """A post that is not taken: 401 and why."""
+
+
+class Posted:
+    """One path of the door."""
+
+    def __init__(self, door: Door, path: str, read: Read) -> None:
+        """Take posts at a path and read events out of them."""
+        self._door, self._path, self._read = door, path, read
+
+    async def run(self, emit: Emit) -> None:
+        """See `port.Source`."""
+
+        async def handle(request: web.Request) -> web.Response:
+            return await self._answer(request, emit)
+
+        self._door.open(self._path, handle)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._door.shut(self._path, handle)
+
+    async def _answer(self, request: web.Request, emit: Emit) -> web.Response:
+        if request.method == "OPTIONS":
+            return _welcome(request)
+        if request.method != "POST":
+            return web.Response(status=405, text="Post the event.\n", headers={"Allow": "POST, OPTIONS"})
+        try:
+            for event in self._read(request.headers, await request.read()):
+                await emit(event)
+        except errors.BadRequest as error:
+            return web.Response(status=400, text=f"{error.message}\n")
+        except Refused as error:
+            return web.Response(status=401, text=f"{error}\n")
+        except EmitError as error:
+            return _not_taken(error)
+        return web.Response(status=202)
+
+
+def _welcome(request: web.Request) -> web.Response:
+    """The handshake of CloudEvents' webhook specification: who asks may post."""
+    headers = {"Allow": "POST, OPTIONS"}
+    origin = request.headers.get("WebHook-Request-Origin")
+    if origin:
+        headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+    return web.Response(headers=headers)
+
+
+def _not_taken(error: EmitError) -> web.Response:
+    if error.final:
+        return web.Response(status=502, text=f"{error}\n")
+    return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+
+
+def http(document: Document, door: Door) -> Posted:
+    """A source of CloudEvents, binary, structured or in batches; raises DocumentError."""
+    keys = Keys(document.spec, ("path",), path="spec")
+    return Posted(door, keys.text("path", f"/{document.event}"), httpform.read)
+
+
+def webhook(document: Document, door: Door) -> Posted:
+    """A source of anything that is posted; raises DocumentError."""
+    keys = Keys(document.spec, ("path", "type", "idHeader", "typeHeader", "signature"), path="spec")
+    return Posted(door, keys.text("path", f"/{document.event}"), _Hook(document, keys).read)
+
+
+class _Hook:
+    """How a post becomes an event."""
+
+    def __init__(self, document: Document, keys: Keys) -> None:
+        self._document = document
+        self._type = keys.text("type", "")
+        self._id_header = keys.text("idHeader", "")
+        self._type_header = keys.text("typeHeader", "")
+        self._signature = Signature.of(document) if keys.map("signature") else None
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
+        if self._signature is not None:
+            self._signature.check(headers, body)
+        # Without the sender's own id two equal posts are two events: nothing tells them from a repetition.
+        position = headers.get(self._id_header, "") if self._id_header else uuid.uuid4().hex
+        if not position:
+            raise errors.BadRequest(f"The post lacks the header {self._id_header}, which is the event's id.")
+        made = port.attributes(self._document, position)
+        made["type"] = (
+            (headers.get(self._type_header, "") if self._type_header else "") or self._type or made["type"]
+        )
+        if "Content-Type" in headers:
+            made["datacontenttype"] = headers["Content-Type"]
+        return [CloudEvent.received(made, body)]
+
+
+class Signature:
+    """An HMAC of the body in a header, in hexadecimal after a prefix."""
+
+    def __init__(self, header: str, algorithm: str, prefix: str, secret: str) -> None:
+        """Check with a secret that the sender has too."""
+        self._header, self._algorithm, self._prefix, self._secret = header, algorithm, prefix, secret
+
+    @classmethod
+    def of(cls, document: Document) -> Signature:
+        """The signature of a source's document; raises DocumentError."""
+        at = "spec.signature"
+        keys = Keys(document.spec["signature"], ("header", "algorithm", "prefix", "secret"), path=at)
+        secret = keys.text("secret")
+        if not secret.strip():
+            raise DocumentError(keys.at("secret"), "is missing")
+        algorithm = keys.choice("algorithm", ALGORITHMS, "sha256")
+        return cls(keys.text("header"), algorithm, keys.text("prefix", ""), secret)
+
+    def check(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise Refused unless the sender knows the secret; takes the same time wherever the first difference is."""
+        given = headers.get(self._header)
+        if given is None:
+            raise Refused(f"The post lacks the signature in the header {self._header}.")
+        made = hmac.new(self._secret.encode(), body, getattr(hashlib, self._algorithm)).hexdigest()
+        if not hmac.compare_digest(f"{self._prefix}{made}".encode(), given.strip().encode(errors="replace")):
+            raise Refused(f"The signature in the header {self._header} is not that of this body.")
