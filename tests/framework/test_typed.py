@@ -214,6 +214,34 @@ async def test_a_body_that_is_no_json_is_400(site: StartSite, written: Callable[
         assert (await at.ask("/", method="POST", body=b'{"a')).status == 400
 
 
+async def tag(given: Tag) -> Tag:
+    return given
+
+
+async def test_a_body_nested_too_deeply_is_400_and_no_error_of_ours(site: StartSite) -> None:
+    deep = b'{"name":"x","children":[' * 500 + b"]}" * 500
+    async with site(tag) as at:
+        reply = await at.ask("/", method="POST", body=deep)
+    assert (reply.status, reply.body) == (400, b"The body is nested too deeply.\n")
+
+
+async def items(given: list[Item]) -> int:
+    return len(given)
+
+
+async def models(given: list[Model]) -> int:
+    return len(given)
+
+
+@pytest.mark.parametrize("written", [items, models])
+async def test_of_many_problems_the_first_hundred_are_told(
+    site: StartSite, written: Callable[..., Any]
+) -> None:
+    async with site(written) as at:
+        reply = await at.ask("/", method="POST", body=b"[" + b"1," * 5000 + b"1]")
+    assert (reply.status, len(reply.json["errors"])) == (422, 100)
+
+
 class Shape(TypedDict):
     a: int
     b: NotRequired[str]
@@ -274,6 +302,8 @@ def test_a_value_becomes_what_the_annotation_says(hint: Any, value: Any, expecte
         (list[int], {}, "body"),
         (list[int], [1, "x"], "body.1"),
         (tuple[int, str], [1], "body"),
+        (set[Any], [[1]], "body"),
+        (set[tuple[int, ...]], [["x"]], "body.0.0"),
         (dict[str, int], {"a": "x"}, "body.a"),
         (dict[int, int], {"x": 1}, "body.x"),
         (Shape, {"b": 1}, "body.a"),

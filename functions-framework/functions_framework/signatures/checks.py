@@ -24,6 +24,7 @@ Problems: TypeAlias = list[tuple[str, str]]
 Check: TypeAlias = Callable[[Any, str, Problems], Any]
 """Takes a value, its path, and where to note what is wrong; gives the value as annotated, None when it is wrong."""
 
+MOST: Final = 100  # problems that are told of one request, or a body of wrong items would fill the memory
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
@@ -250,10 +251,13 @@ def _mapping(key: Check, value: Check) -> Check:
     def checked(given: Any, path: str, problems: Problems) -> Any:
         if not isinstance(given, dict):
             return _wrong(path, "is no object", problems)
-        return {
-            key(name, f"{path}.{name}", problems): value(each, f"{path}.{name}", problems)
-            for name, each in given.items()
-        }
+        found = {}
+        for name, each in given.items():
+            here = f"{path}.{name}"
+            found[key(name, here, problems)] = value(each, here, problems)
+            if len(problems) >= MOST:
+                break
+        return found
 
     return checked
 
@@ -262,8 +266,17 @@ def _collection(kind: Callable[[Any], Any], inner: Check) -> Check:
     def checked(given: Any, path: str, problems: Problems) -> Any:
         if not isinstance(given, list):
             return _wrong(path, "is no list", problems)
-        found = [inner(each, f"{path}.{index}", problems) for index, each in enumerate(given)]
-        return found if kind is list else kind(found)
+        before, found = len(problems), []
+        for index, each in enumerate(given):
+            found.append(inner(each, f"{path}.{index}", problems))
+            if len(problems) >= MOST:
+                break
+        if kind is list or len(problems) > before:
+            return found
+        try:
+            return kind(found)
+        except TypeError as error:  # a set of lists
+            return _wrong(path, str(error), problems)
 
     return checked
 

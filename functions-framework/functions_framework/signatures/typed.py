@@ -107,7 +107,7 @@ def refusal(request: Request, problems: checks.Problems) -> errors.HttpError:
     for path, message in problems:
         if path.startswith("path."):
             return errors.HttpError(404, f"Nothing is at {request.path}: {path[5:]} {message}.")
-    return errors.InvalidInput(problems)
+    return errors.InvalidInput(problems[: checks.MOST])
 
 
 def filler(parameter: Parameter) -> Fill:
@@ -182,7 +182,14 @@ def _body(parameter: Parameter) -> Fill:
 
 def _json_body(parameter: Parameter) -> Fill:
     check = checks.check(parameter.type)
-    return lambda request, problems: check(request.get_json(force=True), "body", problems)
+
+    def fill(request: Request, problems: checks.Problems) -> Any:
+        try:
+            return check(request.get_json(force=True), "body", problems)
+        except RecursionError:  # a type that holds itself; the chain would log a thousand frames
+            raise errors.BadRequest("The body is nested too deeply.") from None
+
+    return fill
 
 
 def _pydantic_body(parameter: Parameter) -> Fill:
