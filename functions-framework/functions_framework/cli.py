@@ -62,10 +62,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.debug:
         os.environ["PYTHONASYNCIODEBUG"] = "1"
     if options.check:
-        for function in _load(function_settings).functions:
-            if function.written is not None:  # not what the framework answers to a sidecar
-                told = f"functions_framework: {function.name} is a {function.signature} function"
-                print(told, file=sys.stderr)
+        # A user's own, and once: one is there for callers and for each input, and some are for the sidecar alone.
+        own = {each.name: each.signature for each in _load(function_settings).functions if each.written}
+        for name, signature in own.items():
+            print(f"functions_framework: {name} is a {signature} function", file=sys.stderr)
         return 0
     if options.describe:
         with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is no part of the document

@@ -132,6 +132,17 @@ def test_check_loads_and_ends(tmp_path: Path, flag: str) -> None:
     assert (done.returncode, done.stderr) == (0, "functions_framework: on is a cloudevent function\n")
 
 
+def test_check_names_the_users_functions_alone(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("def function(context): ...\n")
+    inputs = '{"a": {"componentName": "c", "componentType": "bindings.cron"}}'
+    context = f'{{"name": "f", "version": "v2.0.0", "inputs": {inputs}}}'
+    done = run_cli(
+        "--check", "--signature-type", "openfunction", cwd=tmp_path, FUNC_CONTEXT=context, DEBUG="false"
+    )
+    told = [line for line in done.stderr.splitlines() if line.endswith(" function")]
+    assert (done.returncode, told) == (0, ["functions_framework: function is a openfunction function"])
+
+
 def test_the_environment_names_the_function(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_text("def named(r): ...\n")
     assert run_cli("--check", cwd=tmp_path, FUNC_NAME="named", FUNC_SRC="f.py").returncode == 0
