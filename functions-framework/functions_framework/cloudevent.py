@@ -19,7 +19,7 @@ from functions_framework.response import Response
 
 REQUIRED = ("id", "source", "specversion", "type")
 _TEXTS = (*REQUIRED, "datacontenttype", "subject")  # what JSON could hold in another type
-_JSON_NAMES: dict[type, str] = {list: "array", dict: "object", bool: "boolean"}
+_JSON_NAMES: dict[type, str] = {list: "an array", dict: "an object", bool: "a boolean"}
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _VERSIONS = frozenset({"1.0", "0.3"})
@@ -371,7 +371,7 @@ def _check_texts(attributes: Mapping[str, Any]) -> None:
         told = attributes.get(name, "")
         if type(told) is not str:
             raise errors.BadRequest(
-                f"The CloudEvent's {name} is a {_JSON_NAMES.get(type(told), 'number')}; send a string."
+                f"The CloudEvent's {name} is {_JSON_NAMES.get(type(told), 'a number')}; send a string."
             )
 
 

@@ -56,9 +56,9 @@ def test_what_is_missing_is_named() -> None:
         ({**ATTRIBUTES, "data_base64": "%"}, "base64"),
         ({**ATTRIBUTES, "specversion": "2.0"}, "specversion 2.0"),
         ({**ATTRIBUTES, "Bad-Name": "x"}, "lower-case"),
-        ({**ATTRIBUTES, "specversion": ["1.0"]}, "specversion is a array; send a string"),
+        ({**ATTRIBUTES, "specversion": ["1.0"]}, "specversion is an array; send a string"),
         ({**ATTRIBUTES, "id": 5}, "id is a number; send a string"),
-        ({**ATTRIBUTES, "type": {"a": 1}}, "type is a object"),
+        ({**ATTRIBUTES, "type": {"a": 1}}, "type is an object"),
         ({**ATTRIBUTES, "datacontenttype": True, "data_base64": ""}, "datacontenttype is a boolean"),
     ],
 )

@@ -12,6 +12,7 @@ import types
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from functions_framework import child, exits, footprint, pages, rehearsal
 from tests.framework.conftest import Node, environment
@@ -175,7 +176,7 @@ def test_global_generators_of_libraries_are_seeded_anew(monkeypatch: pytest.Monk
 
 
 def test_pages_given_back_are_blank_and_the_object_is_as_it_was() -> None:
-    loop = pytest.importorskip("uvloop").new_event_loop()
+    loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         given = pages.give_back(loop)
