@@ -5,10 +5,13 @@ Types and words only; rules stand in `rules_events`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
 
+from openfunction_py.api import meta
 from openfunction_py.api.keda import Advanced
 from openfunction_py.api.meta import Condition, Model
 
@@ -64,6 +67,33 @@ class EventCondition(Condition):
     """One fact, one entry per type; `timestamp` is the older name of its transition time."""
 
     timestamp: str | None = None
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is; words of the original where it has one."""
+
+    CONFIGURATION = "ErrorConfiguration"
+    NO_SUBSCRIBERS = "ErrorToFindTriggerSubscribers"
+    NO_BUS = "ErrorToFindExistEventBus"
+    NO_SINK = "SinkNotFound"
+    NO_SECRET = "SecretNotFound"  # noqa: S105 - a reason, no secret
+    UNREACHABLE = "BrokerUnreachable"
+    REFUSED = "CredentialsRefused"
+    UNSUPPORTED = "KindUnsupported"
+    TOO_LARGE = "DocumentTooLarge"
+    PENDING = "PendingCreation"
+    SOURCE_READY = "EventSourceIsReady"
+    BUS_READY = "EventBusIsReady"
+    TRIGGER_READY = "TriggerIsReady"
+
+
+def mark(conditions: Sequence[EventCondition], new: EventCondition, *, now: str) -> list[EventCondition]:
+    """`conditions` with `new` in its place: one per type, both times moving only when the status does."""
+    placed = meta.set_condition(conditions, new, now=now)
+    return [
+        EventCondition.model_validate({**one.to_wire(), "timestamp": one.last_transition_time})
+        for one in placed
+    ]
 
 
 class EventStatus(Model):

@@ -128,6 +128,21 @@ def _prometheus(metadata: Field) -> Iterator[FieldError]:
     yield from _number(metadata["activationThreshold"], least=0)
 
 
+def _rabbitmq(metadata: Field) -> Iterator[FieldError]:
+    host, protocol = metadata["host"].text, metadata["protocol"].text
+    over_amqp = protocol == "amqp" or (protocol in ("", "auto") and host.startswith("amqp"))
+    for name in ("excludeUnacknowledged", "useRegex"):
+        if _on(metadata[name]) and over_amqp:
+            yield metadata[name].invalid("works over HTTP only; write protocol: http")
+
+
+def sleeps_for_ever(trigger: Field) -> bool:
+    """Whether a trigger can never wake from zero: of a stream's group, what is pending is with a consumer already."""
+    metadata = trigger["metadata"]
+    grouped = trigger["type"].text.startswith("redis") and trigger["type"].text.endswith("streams")
+    return grouped and bool(metadata["consumerGroup"].text) and not metadata["lagCount"].text
+
+
 def _resource(metadata: Field) -> Iterator[FieldError]:
     yield from _required(metadata["value"], "give the target, like 60 or 500m")
     if metadata["type"].present:
@@ -139,6 +154,7 @@ _CHECKS: dict[str, Callable[[Field], Iterator[FieldError]]] = {
     "nats-jetstream": _nats,
     "stan": _nats,
     "cron": _cron,
+    "rabbitmq": _rabbitmq,
     "prometheus": _prometheus,
     "cpu": _resource,
     "memory": _resource,

@@ -111,3 +111,8 @@ def _workload(serving: Field) -> Iterator[str]:
     low = serving["scaleOptions.minReplicas"].number or 0
     if rules_scalers.only_resources(keda["triggers"]) and low == 0:
         yield f"{keda['triggers'].path}: cpu and memory alone never scale to zero; one replica stays"
+    for trigger in keda["triggers"].items():
+        if low == 0 and rules_scalers.sleeps_for_ever(trigger):
+            yield f"{trigger['metadata'].path}: pending entries never wake from zero; give lagCount"
+    if keda["scaledObject.advanced.scalingModifiers"].present:
+        yield f"{keda['scaledObject.advanced.scalingModifiers'].path}: is computed by KEDA alone, not on a laptop"

@@ -293,6 +293,19 @@ def test_definitions_are_structural_with_status_and_short_names(kind: str) -> No
     assert conditions["x-kubernetes-list-map-keys"] == ["type"]
 
 
+def test_a_status_has_one_condition_per_type_and_its_time_moves_with_the_status_alone() -> None:
+    def ready(status: str, reason: events.Reason) -> events.EventCondition:
+        return events.EventCondition(type="Ready", status=status, reason=reason)
+
+    found = events.mark([], ready("False", events.Reason.PENDING), now="t1")
+    found = events.mark(found, ready("False", events.Reason.NO_BUS), now="t2")
+    assert [(one.reason, one.timestamp, one.last_transition_time) for one in found] == [
+        ("ErrorToFindExistEventBus", "t1", "t1")
+    ]
+    found = events.mark(found, ready("True", events.Reason.TRIGGER_READY), now="t3")
+    assert [(one.status, one.timestamp) for one in found] == [("True", "t3")]
+
+
 def test_plurals_and_paths() -> None:
     bus, cluster = (samples.resource(kind, events.VERSION) for kind in ("EventBus", "ClusterEventBus"))
     assert bus.path("x").endswith("/v1alpha1/namespaces/x/eventbuses")

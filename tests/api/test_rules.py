@@ -188,6 +188,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (scaler("cron", **{**CRON, "end": CRON["start"]}), f"{METADATA}.end"),
     (scaler("cron", **{**CRON, "start": "@daily"}), f"{METADATA}.start"),
     (scaler("cron", **{**CRON, "desiredReplicas": "many"}), f"{METADATA}.desiredReplicas"),
+    (scaler("rabbitmq", host="amqp://r", useRegex="true"), f"{METADATA}.useRegex"),
+    (scaler("rabbitmq", protocol="amqp", excludeUnacknowledged="true"), f"{METADATA}.excludeUnacknowledged"),
     (scaler("prometheus", serverAddress="http://p", query="up"), f"{METADATA}.threshold"),
     (scaler("cpu", value="60"), "spec.serving.scaleOptions.keda.triggers[0].metricType"),
     (
@@ -305,6 +307,20 @@ def test_a_wrong_gateway_is_refused_at_its_path(spec: dict[str, Any], path: str)
         ),
         ({"triggers": {"dapr": [{"name": "b"}]}, "workloadType": "Job"}, "the Job runs once"),
         ({"triggers": {"http": {}}, "workloadType": "Job"}, "runs on Knative"),
+        (
+            {
+                "triggers": {"dapr": [{"name": "b"}]},
+                **scaler("redis-streams", stream="s", consumerGroup="g", pendingEntriesCount="5")["serving"],
+            },
+            "pending entries never wake from zero",
+        ),
+        (
+            {
+                "triggers": {"dapr": [{"name": "b"}]},
+                **keda(scaledObject={"advanced": {"scalingModifiers": {"formula": "a + b"}}})["serving"],
+            },
+            "computed by KEDA alone",
+        ),
         (
             {"triggers": {"dapr": [{"name": "b"}]}, "scaleOptions": {"keda": {"scaledJob": {}}}},
             "no effect without workloadType: Job",

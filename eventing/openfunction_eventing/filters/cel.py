@@ -5,6 +5,8 @@ An expression without a value for an event does not pass it.
 
 from __future__ import annotations
 
+import functools
+
 from openfunction_eventing.filters import clause, evaluation, syntax
 from openfunction_eventing.filters.clause import Anchor, Clause, Form, Group
 from openfunction_eventing.filters.evaluation import EvaluationError
@@ -14,6 +16,7 @@ from openfunction_eventing.filters.syntax import Node, ParseError
 _FORMS = {"startsWith": Form.PREFIX, "endsWith": Form.SUFFIX}
 
 
+@functools.lru_cache(maxsize=1024)
 def compile(text: str) -> Clause:  # noqa: A001 - the field's word; callers write cel.compile
     """The clause of an expression.
 
