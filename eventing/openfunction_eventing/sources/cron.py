@@ -7,11 +7,13 @@ before it is still being emitted is left out.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from functions_framework.cloudevent import CloudEvent
-from openfunction_eventing import clock, log, schedules
+from openfunction_eventing import clock, log
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.documents import Source as Document
+from openfunction_eventing.drivers import schedule
 from openfunction_eventing.keys import Keys
 from openfunction_eventing.sources import port
 from openfunction_eventing.sources.port import Emit, EmitError
@@ -29,13 +31,13 @@ class Cron:
         self._document = document
         text = Keys(document.spec, ("schedule",), path="spec").text("schedule")
         try:
-            self._schedule = schedules.parse(text)
-        except ValueError as error:
+            self._schedule = schedule.parse(text)
+        except schedule.ScheduleError as error:
             raise DocumentError("spec.schedule", str(error)) from error
 
     async def run(self, emit: Emit) -> None:
         """See `port.Source`."""
-        due = self._schedule.after(clock.wall())
+        due = self.after(clock.wall())
         while due is not None:
             while (left := due - clock.wall()) > 0:  # noqa: ASYNC110 - the event is the time itself
                 await asyncio.sleep(min(left, _LOOK))
@@ -43,9 +45,20 @@ class Cron:
                 await emit(self.event(due))
             except EmitError as error:
                 _LOG.error("a moment is lost", source=self._document.key, due=due, error=str(error))
-            due = self._schedule.after(max(due, clock.wall()))
+            due = self.after(max(due, clock.wall()))
         _LOG.warning("the schedule has no further moment", source=self._document.key)
         await asyncio.Event().wait()
+
+    def after(self, moment: float) -> float | None:
+        """The first moment after one, in seconds since the epoch; None when there is none.
+
+        Periods count from the epoch, so that every process finds the same moments.
+        """
+        every = self._schedule.every
+        if every:
+            return (moment // every + 1) * every
+        found = self._schedule.after(datetime.fromtimestamp(moment, UTC))
+        return None if found is None else found.timestamp()
 
     def event(self, due: float) -> CloudEvent:
         """The event of a moment, which is its time."""

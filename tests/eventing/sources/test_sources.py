@@ -153,7 +153,9 @@ async def test_other_methods_and_the_webhook_handshake() -> None:
         assert (await client.post(b"x", BINARY, path="/other"))[0] == 404
 
 
-SIGNED: dict[str, Any] = {"signature": {"header": "X-Hub-Signature-256", "prefix": "sha256=", "secret": "s3cret"}}
+SIGNED: dict[str, Any] = {
+    "signature": {"header": "X-Hub-Signature-256", "prefix": "sha256=", "secret": "s3cret"}
+}
 
 
 def signed(body: bytes, secret: str = "s3cret") -> dict[str, str]:
@@ -224,6 +226,21 @@ async def test_a_moment_has_the_same_id_in_every_process() -> None:
     first, second = (one.event(1_800_000_000.0) for one in pair)
     assert first == second
     assert first["id"] == "cron-default-es-ev-1800000000"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "moment", "after"),
+    [
+        ("@every 7s", 100.0, 105.0),
+        ("@every 7s", 105.0, 112.0),
+        ("* * * * *", 100.0, 120.0),
+        ("0 0 31 2 *", 0.0, None),
+    ],
+)
+def test_the_moments_of_a_source_are_everywhere_the_same(
+    schedule: str, moment: float, after: float | None
+) -> None:
+    assert cron.Cron(document("cron", schedule=schedule)).after(moment) == after
 
 
 def test_a_wrong_schedule_names_its_key() -> None:
