@@ -55,8 +55,10 @@ class App:
         if path == "/dapr/subscribe":
             return web.json_response(self.subscriptions)
         answer = self.answers.get(request.path)
+        if request.method == "OPTIONS":
+            return web.Response(status=404 if answer is None else 204)
         if answer is None:
-            return web.Response(status=404 if request.method == "OPTIONS" else 200)
+            return web.Response()
         told = answer(body)
         if isinstance(told, int):
             return web.Response(status=told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from functions_framework.dapr.stubs import api, common, grpc
@@ -79,11 +80,13 @@ class Service(api.DaprServicer):  # type: ignore[misc]  # the stubs have no type
 
     BulkPublishEventAlpha1 = BulkPublishEvent
 
-    def SubscribeTopicEventsAlpha1(  # noqa: N802
+    async def SubscribeTopicEventsAlpha1(  # noqa: N802
         self, request_iterator: AsyncIterator[_Message], context: _Call
     ) -> AsyncIterator[_Message]:
         """Events of a topic on this stream, settled by what comes back on it."""
-        return self._streams.serve(request_iterator, context)
+        async with aclosing(self._streams.serve(request_iterator, context)) as outgoing:
+            async for message in outgoing:
+                yield message
 
     # bindings
 

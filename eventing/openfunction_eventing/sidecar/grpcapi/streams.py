@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from functions_framework.dapr.stubs import api, grpc
@@ -70,7 +70,9 @@ class Streams:
         self._sidecar = sidecar
         self._open: dict[int, Stream] = {}
 
-    async def serve(self, incoming: AsyncIterator[_Message], context: _Call) -> AsyncIterator[_Message]:
+    async def serve(
+        self, incoming: AsyncIterator[_Message], context: _Call
+    ) -> AsyncGenerator[_Message, None]:
         """One call of SubscribeTopicEventsAlpha1, to its end."""
         first = await anext(aiter(incoming), None)
         stream = Stream()
