@@ -25,6 +25,7 @@ Check: TypeAlias = Callable[[Any, str, Problems], Any]
 """Takes a value, its path, and where to note what is wrong; gives the value as annotated, None when it is wrong."""
 
 MOST: Final = 100  # problems that are told of one request, or a body of wrong items would fill the memory
+_LISTED: Final = 10 * MOST  # of pydantic's, which are listed all or none
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
@@ -212,6 +213,9 @@ def pydantic_check(hint: Any) -> Check:
 
 def pydantic_problems(error: Any, path: str) -> Problems:
     """What a pydantic ValidationError says, as paths."""
+    count = error.error_count()
+    if count > _LISTED:  # each would become a dict of its own, though few are told
+        return [(path, f"has {count} problems, too many to tell")]
     return [
         (".".join([path, *map(str, each["loc"])]), each["msg"])
         for each in error.errors(include_url=False, include_context=False, include_input=False)

@@ -192,6 +192,10 @@ def _json_body(parameter: Parameter) -> Fill:
     return fill
 
 
+def _is_no_json(error: Any) -> bool:
+    return bool(error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid")
+
+
 def _pydantic_body(parameter: Parameter) -> Fill:
     """Validates the bytes themselves, which is faster than the values that they hold."""
     import pydantic  # noqa: PLC0415  # the annotation is pydantic's, so it is here
@@ -203,7 +207,7 @@ def _pydantic_body(parameter: Parameter) -> Fill:
             return validate(request.body)
         except pydantic.ValidationError as error:
             found = checks.pydantic_problems(error, "body")
-            if error.errors(include_url=False)[0]["type"] == "json_invalid":
+            if error.error_count() == 1 and _is_no_json(error):
                 raise errors.BadRequest(f"The body is no JSON: {found[0][1]}.") from error
             problems += found
             return None
