@@ -98,10 +98,17 @@ def metadata_of(component: ComponentSpec, app: str, topics: Sequence[str]) -> li
     if written_type(component.type) == jetstream.TYPE and len(topics) == 1:
         named = {str(one["name"]).lower() for one in items}
         if "durablename" not in named:
-            items.append({"name": "durableName", "value": jetstream.durable_of(app, topics[0])})
+            items.append(
+                {"name": "durableName", "value": jetstream.durable_of(group_of(items, app), topics[0])}
+            )
         if "queuegroupname" not in named:
             items.append({"name": "queueGroupName", "value": app})
     return items
+
+
+def group_of(items: Sequence[Document], app: str) -> str:
+    """The group that a sidecar reads with: the consumer that is named, else the app."""
+    return jetstream.value_of(items, "consumerID") or app
 
 
 def topics_of(spec: ServingSpec, name: str) -> list[str]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from openfunction_eventing import documents
 from openfunction_py.api import events, gateways, meta, rules_values
+from openfunction_py.api.eventbuses import NatsScale
 from openfunction_py.api.triggers import WINDOW, Delivery, Subscriber, Trigger
 from openfunction_py.api.upstream.apps import Deployment
 from openfunction_py.api.upstream.core import ConfigMap
-from openfunction_py.resources import event_buses, labels, programs, sinks
+from openfunction_py.api.upstream.keda import ScaledObject
+from openfunction_py.resources import event_buses, jetstream, labels, programs, sinks
 from openfunction_py.resources.event_buses import Bus
 from openfunction_py.resources.sinks import Place
 
@@ -26,6 +28,7 @@ class Dispatcher:
 
     config_maps: list[ConfigMap]
     deployment: Deployment
+    scaled_object: ScaledObject | None
 
 
 def program(bus: Bus, owner: meta.OwnerReference) -> programs.Program:
@@ -47,17 +50,66 @@ def make(
     Raises:
         programs.TooLargeError: a Trigger's document is larger than a ConfigMap may be.
     """
-    one = program(bus, owner)
+    one, triggers = program(bus, owner), list(of)
     files = {
         "settings.json": programs.text_of(
             [_settings(bus), event_buses.component(bus, domain=domain).to_wire()]
         )
     }
-    for trigger in of:
+    for trigger in triggers:
         files[file_of(trigger)] = programs.text_of(documents.to_json(document(trigger, domain)))
     packed = programs.config_maps(one, files)
     mounts = programs.Mounts([found.metadata.name for found in packed], secrets=event_buses.secrets_of(bus))
-    return Dispatcher(packed, programs.deployment(one, mounts))
+    scaled = _scaled(bus, triggers, one)
+    return Dispatcher(packed, programs.deployment(one, mounts, replicas=None if scaled else 1), scaled)
+
+
+def topics_of(triggers: Iterable[Trigger]) -> list[str]:
+    """Every topic that is read for a Trigger, once."""
+    read = (
+        events.topic(one.namespace or trigger.metadata.namespace, one.event_source, one.event)
+        for trigger in triggers
+        for one in trigger.spec.inputs.values()
+    )
+    return sorted(set(read))
+
+
+def _scaled(bus: Bus, triggers: Iterable[Trigger], program: programs.Program) -> ScaledObject | None:
+    """Scaling on what waits in each topic (EVC-10), where the bus asks for it; one stays unless it says 0."""
+    option = bus.spec.nats_streaming.scale_option if bus.spec.nats_streaming else None
+    topics = topics_of(triggers)
+    if option is None or not topics:
+        return None
+    low = 1 if option.min_replica_count is None else option.min_replica_count
+    body: programs.Document = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": program.name},
+        "minReplicaCount": low,
+        "triggers": [_trigger(bus, option, topic) for topic in topics],
+    }
+    if option.max_replica_count is not None:
+        body["maxReplicaCount"] = max(1, low, option.max_replica_count)
+    if option.polling_interval is not None:
+        body["pollingInterval"] = max(1, option.polling_interval)
+    if option.cooldown_period is not None:
+        body["cooldownPeriod"] = option.cooldown_period
+    if option.advanced is not None and option.advanced.to_wire():
+        body["advanced"] = option.advanced.to_wire()
+    return ScaledObject.model_validate({"metadata": program.metadata(), "spec": body})
+
+
+def _trigger(bus: Bus, option: NatsScale, topic: str) -> programs.Document:
+    metadata = {
+        **option.metadata,
+        "account": jetstream.ACCOUNT,
+        "stream": jetstream.stream_of(topic),
+        "consumer": jetstream.durable_of(event_buses.group_of(bus), topic),
+        "natsServerMonitoringEndpoint": option.nats_server_monitoring_endpoint.rpartition("://")[2],
+        "lagThreshold": str(option.lag_threshold or 10),
+    }
+    found: programs.Document = {"type": "nats-jetstream", "metadata": metadata}
+    if option.auth_ref is not None:
+        found["authenticationRef"] = option.auth_ref.to_wire()
+    return found
 
 
 def _settings(bus: Bus) -> dict[str, object]:

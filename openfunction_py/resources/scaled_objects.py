@@ -181,7 +181,7 @@ def _nats(spec: ServingSpec, given: Mapping[str, str], app: str) -> dict[str, st
         "stream": jetstream.value_of(items, "streamName") or jetstream.stream_of(topic),
         "consumer": jetstream.value_of(items, "durableName")
         or given.get("durableName")
-        or jetstream.durable_of(app, topic),
+        or jetstream.durable_of(dapr_components.group_of(items, app), topic),
         "natsServerMonitoringEndpoint": jetstream.monitoring_of(jetstream.value_of(items, "natsURL")),
         "lagThreshold": LAG_THRESHOLD,
     }

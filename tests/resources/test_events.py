@@ -293,6 +293,30 @@ def test_a_dispatcher_is_one_deployment_that_mounts_every_config_map() -> None:
     assert len(paths) == len(set(paths)) == len(pod.volumes)
 
 
+def test_a_dispatcher_scales_on_each_topic_where_its_bus_asks_for_it() -> None:
+    scale = {"natsServerMonitoringEndpoint": "http://n:8222", "lagThreshold": "3", "maxReplicaCount": 4}
+    streaming = {"natsURL": "nats://n", "durableSubscriptionName": "g", "scaleOption": scale}
+    two = {name: {"eventSource": "es", "event": name} for name in ("a", "b")}
+    made = dispatchers.make(
+        bus(natsStreaming=streaming), [trigger(inputs=two), trigger("other", inputs=two)], owner=OWNER
+    )
+    assert made.scaled_object is not None
+    assert made.deployment.spec.replicas is None
+    wire = made.scaled_object.to_wire()["spec"]
+    assert (wire["minReplicaCount"], wire["maxReplicaCount"]) == (1, 4)
+    assert [each["metadata"] for each in wire["triggers"]] == [
+        {
+            "account": "$G",
+            "stream": f"ns-es-{name}",
+            "consumer": f"g__ns-es-{name}",
+            "natsServerMonitoringEndpoint": "n:8222",
+            "lagThreshold": "3",
+        }
+        for name in ("a", "b")
+    ]
+    assert dispatchers.make(bus(), [trigger()], owner=OWNER).scaled_object is None
+
+
 def size(one: ConfigMap) -> int:
     return sum(len(name) + len(text.encode()) for name, text in one.data.items())
 

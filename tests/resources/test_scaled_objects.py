@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openfunction_py.api.servings import Serving
-from openfunction_py.resources import scaled_objects
+from openfunction_py.resources import jetstream, scaled_objects
 from tests.resources.servings import NATS, OWNER, component, reading, serving
 
 BROKERS = {"name": "brokers", "value": "k:9092"}
@@ -125,6 +125,11 @@ def test_stan_becomes_jetstream_with_the_components_reader() -> None:
         ({"consumer": "c", "stream": "s"}, (), {"consumer": "c", "stream": "s"}),
         ({}, ({"name": "streamName", "value": "S"},), {"stream": "S"}),
         ({}, ({"name": "durableName", "value": "D"},), {"consumer": "D"}),
+        (
+            {"subject": "a.t", "stream": "s"},
+            ({"name": "consumerID", "value": "c"},),
+            {"stream": "s", "consumer": jetstream.safe_name("c__a.t")},
+        ),
         ({"lagThreshold": "5", "useHttps": "true"}, (), {"lagThreshold": "5", "useHttps": "true"}),
         ({"account": "A"}, (), {"account": "A"}),
     ],
