@@ -108,7 +108,8 @@ class Template:
         self._warm = warm
         self._listener = listener
         self._path = path
-        self._identity = _identity(path)
+        self._name = str(path)
+        self._identity = _identity(self._name)
         self._exits = exits_file
         self._peers: dict[int, peer.Peer] = {}
         self._poll = select.poll()
@@ -129,7 +130,7 @@ class Template:
         while not self._quit:
             self._turn(self._poll.poll(_LOOK_EVERY_MS))
             self._reap()
-            found = _identity(self._path)
+            found = _identity(self._name)
             if found is None or found != self._identity:  # it may have gone before we first looked
                 return
         self._path.unlink(missing_ok=True)
@@ -274,9 +275,10 @@ def _refuse_second(path: Path) -> None:
     raise exits.StartError("TemplateFailed", f"another template serves {path}; ask it to quit first")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
+    # Not pathlib: it is asked all the time, and what a template writes after a fork its forks no longer share.
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
     return found.st_dev, found.st_ino
