@@ -20,11 +20,12 @@ from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.lib import home as homes
 from openfunction_py.providers import keda, knative, shipwright, workloads
-from openfunction_py.reconcilers import builder, function, gateway, serving
+from openfunction_py.reconcilers import builder, eventbus, eventsource, function, gateway, serving, trigger
 from openfunction_py.wire import client as wire_clients
 
 NODE_NAME = "local"
 FIELD_MANAGER = "openfunction-up"
+RECONCILERS = (function, builder, serving, gateway, eventbus, eventsource, trigger)
 
 logger = log.get("control")
 
@@ -51,7 +52,7 @@ async def run(home: homes.Home) -> None:
 
 async def _manage(client: clients.Client, node: wire_clients.NodeClient) -> None:
     manager = managers.Manager(client)
-    for module in (function, builder, serving, gateway, shipwright, workloads, keda):
+    for module in (*RECONCILERS, shipwright, workloads, keda):
         module.install(manager)
     knative.install(manager, loads=node.loads)
     await manager.run()

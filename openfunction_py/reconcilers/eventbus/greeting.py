@@ -1,0 +1,100 @@
+"""A broker's first answer: whether it is there, and whether it lets us in.
+
+It subscribes to nothing and publishes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+TIMEOUT = 3.0
+_API_VERSIONS = 18
+
+
+class UnreachableError(Exception):
+    """Nobody answers there, or somebody who is no such broker."""
+
+
+class RefusedError(Exception):
+    """The broker does not take the credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a broker listens, by which name it is known, and what it is told of us."""
+
+    host: str
+    port: int
+    name: str
+    credentials: dict[str, str] = field(default_factory=dict)
+    tls: bool = False
+
+
+Greet = Callable[[Door], Awaitable[None]]
+
+
+async def nats(door: Door) -> None:
+    """Return when a NATS server with JetStream takes us.
+
+    Raises:
+        UnreachableError: there is none.
+        RefusedError: it does not let us in.
+    """
+    async with _connected(door) as (reader, writer):
+        info = json.loads((await reader.readline()).removeprefix(b"INFO ") or b"{}")
+        if not info:
+            raise UnreachableError(f"what listens at {door.name} is no NATS server")
+        if not info.get("jetstream"):
+            raise UnreachableError(f"the NATS server at {door.name} runs without JetStream; switch it on")
+        if door.tls or info.get("tls_required"):
+            await writer.start_tls(ssl.create_default_context(), server_hostname=door.host)
+        hello = {"verbose": False, "pedantic": False, "lang": "python", "version": "1", **door.credentials}
+        writer.write(f"CONNECT {json.dumps(hello)}\r\nPING\r\n".encode())
+        await _taken(reader, door)
+
+
+async def _taken(reader: asyncio.StreamReader, door: Door) -> None:
+    while line := await reader.readline():
+        if line.startswith(b"PONG"):
+            return
+        if line.startswith(b"-ERR"):
+            said = line.decode(errors="replace")[4:].strip().strip("'")
+            raise RefusedError(f"the NATS server at {door.name} refuses us: {said}; correct the credentials")
+    raise RefusedError(f"the NATS server at {door.name} ends the connection; correct the credentials")
+
+
+async def kafka(door: Door) -> None:
+    """Return when a Kafka broker answers what it speaks; whether it lets somebody in is not tried.
+
+    Raises:
+        UnreachableError: there is none.
+    """
+    async with _connected(door) as (reader, writer):
+        name = b"openfunction"
+        asked = struct.pack(">hhih", _API_VERSIONS, 0, 1, len(name)) + name
+        writer.write(struct.pack(">i", len(asked)) + asked)
+        size, number, error = struct.unpack(">iih", await reader.readexactly(10))
+        if number != 1 or error or not 10 <= size < 1 << 16:
+            raise UnreachableError(f"what listens at {door.name} is no Kafka broker")
+
+
+@asynccontextmanager
+async def _connected(door: Door) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await asyncio.open_connection(door.host, door.port)
+            try:
+                yield reader, writer
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+        raise UnreachableError(f"nobody answers at {door.name}: {error or type(error).__name__}") from error
