@@ -5,17 +5,17 @@ It opens no socket and knows no event loop; whoever holds a stream feeds bytes i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import orjson  # not json: its encoder is Python, which costs a fork a dozen private pages
 
 from functions_framework import errors
 
 VERSION = 1
 MAX_FRAME = 1 << 20
 _PREFIX = 4
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class FrameError(errors.FrameworkError):
@@ -23,8 +23,8 @@ class FrameError(errors.FrameworkError):
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """Frame one message, its numbers of 64 bits at most; raises FrameError when it is longer than MAX_FRAME."""
-    body = orjson.dumps(message)
+    """Frame one message; raises FrameError when it is longer than MAX_FRAME."""
+    body = _compact(message).encode()
     if len(body) > MAX_FRAME:
         raise FrameError(f"a message of {len(body)} bytes is above the limit of {MAX_FRAME}")
     return len(body).to_bytes(_PREFIX, "big") + body
@@ -53,7 +53,7 @@ class Decoder:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        message = orjson.loads(body)
+        message = json.loads(body)
     except ValueError as error:
         raise FrameError(f"a frame holds no JSON: {error}") from error
     if not isinstance(message, dict):
