@@ -82,3 +82,10 @@ def _family(http: str) -> str:
     _, _, path = http.partition(" ")
     found = _VERSIONED.match(path)
     return found.group(1) if found else ""
+
+
+def row(one: Call) -> str:
+    """A call as a row of docs/dapr.md."""
+    done = "yes" if one.answered else "no"
+    http = f"`{one.http}`{'' if one.answered else ' no'}" if one.http else "–"
+    return f"| {one.name or '–'} | {http} | {done if one.name else '–'} | {one.note} |"

@@ -279,7 +279,7 @@ async def test_an_app_is_invoked(by: str) -> None:
         await made.attached()
         path = "/v1.0/invoke/app/method/a/b" if by == "path" else "/a/b"
         headers = {"dapr-app-id": "app"} if by == "header" else {}
-        auth = httpx.BasicAuth("dapr-app-id", "app") if by == "basic" else None
+        auth = httpx.BasicAuth("dapr-app-id", "app") if by == "basic" else httpx.USE_CLIENT_DEFAULT
         told = await made.http.put(f"{path}?q=1", content=b"hi", headers=headers, auth=auth)
         assert (told.status_code, told.json()) == (200, {"got": "hi"})
         assert app.asked[-1][:2] == ("PUT", "/a/b?q=1")
