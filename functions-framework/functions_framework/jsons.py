@@ -12,6 +12,9 @@ import orjson
 
 loads: Callable[[bytes | bytearray | memoryview | str], Any] = orjson.loads
 DecodeError = orjson.JSONDecodeError
+# What orjson does not write and the standard library does: large whole numbers, and what is nested in 254 levels;
+# orjson reads 1024, and what was received can be sent on.
+_BEYOND = ("64-bit", "Recursion limit")
 _LENIENT = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -28,14 +31,21 @@ def _lenient(value: object) -> bytes:
     try:
         return orjson.dumps(value, default=_plain, option=_LENIENT)
     except TypeError as error:
-        if "64-bit" not in str(error):
+        if not any(words in str(error) for words in _BEYOND):
             # Our own sentence, where it was ours, without the encoder's: a log's last line is what is read first.
             raise (error.__cause__ if type(error.__cause__) is TypeError else error) from None
-    import json  # noqa: PLC0415  # only whole numbers of more than 64 bits need it
+    import json  # noqa: PLC0415  # only what is _BEYOND needs it
 
-    whole = json.dumps(
-        value, default=lambda one: loads(dumps(one)), ensure_ascii=False, separators=(",", ":")
-    )
+    try:
+        whole = json.dumps(
+            value,
+            default=lambda one: loads(dumps(one)),
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+        )
+    except RecursionError:
+        raise TypeError("the value is nested too deeply to be sent as JSON") from None
     return whole.encode()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions_framework import Response, response
+from functions_framework import Response, jsons, response
 
 
 def whole(result: object) -> response.Answer:
@@ -76,6 +76,18 @@ def test_a_cookie_adds_no_attributes(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=r"holds what a cookie cannot; encode it"):
         made.set_cookie(name, value)
     assert made.headers == {}
+
+
+def test_what_could_be_received_can_be_answered() -> None:
+    deep = b"[" * 600 + b"]" * 600
+    assert whole(jsons.loads(deep))[2] == deep
+
+
+def test_what_holds_itself_is_refused() -> None:
+    ring: list[Any] = []
+    ring.append(ring)
+    with pytest.raises(ValueError, match="Circular"):
+        response.answer(ring)
 
 
 def test_a_status_that_is_no_number_is_named() -> None:
