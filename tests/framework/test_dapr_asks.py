@@ -137,7 +137,8 @@ def test_the_sidecar_is_where_the_environment_says() -> None:
 
 @pytest.mark.parametrize(("variable", "value"), [
     ("DAPR_HTTP_PORT", "x"), ("DAPR_GRPC_PORT", "99999"), ("APP_PROTOCOL", "soap"), ("DAPR_HEALTH_TIMEOUT", "soon"),
-    ("DAPR_HTTP_ENDPOINT", "ftp://h"),
+    ("DAPR_HTTP_ENDPOINT", "ftp://h"), ("DAPR_HTTP_ENDPOINT", "http://h:x"), ("DAPR_HTTP_ENDPOINT", "http://[::1"),
+    ("DAPR_HTTP_ENDPOINT", "://"),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_named(variable: str, value: str) -> None:
     with pytest.raises(exits.StartError, match=variable):

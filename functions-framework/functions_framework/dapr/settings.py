@@ -61,17 +61,10 @@ def from_environ(environ: Mapping[str, str]) -> Sidecar:
         StartError: InvalidSetting that names the variable.
     """
     default = Sidecar()
-    endpoint = urlsplit(environ.get("DAPR_HTTP_ENDPOINT", ""))
-    if endpoint.scheme not in {"", "http"}:
-        raise _invalid(
-            "DAPR_HTTP_ENDPOINT", environ["DAPR_HTTP_ENDPOINT"], "an address such as http://127.0.0.1:3500"
-        )
+    host, port = _endpoint(environ.get("DAPR_HTTP_ENDPOINT", ""))
     return Sidecar(
-        host=endpoint.hostname
-        or environ.get("DAPR_HOST")
-        or environ.get("DAPR_RUNTIME_HOST")
-        or default.host,
-        http_port=endpoint.port or _port(environ, "DAPR_HTTP_PORT", default.http_port),
+        host=host or environ.get("DAPR_HOST") or environ.get("DAPR_RUNTIME_HOST") or default.host,
+        http_port=port or _port(environ, "DAPR_HTTP_PORT", default.http_port),
         grpc_port=_port(environ, "DAPR_GRPC_PORT", default.grpc_port),
         token=environ.get("DAPR_API_TOKEN", ""),
         app_token=environ.get("APP_API_TOKEN", ""),
@@ -80,6 +73,18 @@ def from_environ(environ: Mapping[str, str]) -> Sidecar:
         timeout=_seconds(environ, "DAPR_API_TIMEOUT_SECONDS", default.timeout),
         patience=_seconds(environ, "OFN_DAPR_PATIENCE_SECONDS", default.patience),
     )
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    """Host and port that an address names; empty and 0 where it names none."""
+    try:
+        told = urlsplit(text)
+        host, port = told.hostname or "", told.port or 0
+    except ValueError:  # of a port that is no number, and of half a bracket
+        host, port, told = "", 0, None
+    if text and (told is None or told.scheme != "http" or not host):
+        raise _invalid("DAPR_HTTP_ENDPOINT", text, "an address such as http://127.0.0.1:3500")
+    return host, port
 
 
 def _protocol(environ: Mapping[str, str]) -> str:
