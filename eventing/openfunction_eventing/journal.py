@@ -25,7 +25,7 @@ STEPS: Final = (
     "refused",
     "acknowledged",
 )  # fmt: skip
-Value = str | int | float | bool
+Value = str | int | float | bool | Mapping[str, str]
 Detail = Mapping[str, Value]
 
 
@@ -42,14 +42,17 @@ class Record:
 
     def to_json(self) -> dict[str, object]:
         """The record as JSON values; `time` is `at` for people."""
+        return {**self.line(), "time": clock.timestamp(self.at)}
+
+    def line(self) -> dict[str, object]:
+        """The record as it is kept; `id` comes first, as stories are found by it."""
         return {
             "id": self.event_id,
             "source": self.source,
             "type": self.type,
             "at": self.at,
-            "time": clock.timestamp(self.at),
             "step": self.step,
-            "detail": dict(self.detail),
+            "detail": self.detail,
         }
 
     @classmethod
@@ -94,7 +97,7 @@ class Journal:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        lines = [orjson.dumps(record.to_json()) + b"\n" for record in pending]
+        lines = [orjson.dumps(record.line()) + b"\n" for record in pending]
         segment = self._segment()
         segment.append(lines, pending[-1].at)
         self.trim(pending[-1].at)

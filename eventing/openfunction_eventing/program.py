@@ -17,6 +17,7 @@ from openfunction_eventing import drivers, folder, log
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.drivers.port import PubSub
+from openfunction_eventing.folder import Contents
 
 _LOG = log.get("program")
 _WRONG: Final = 2
@@ -33,11 +34,21 @@ def main(name: str, serve: Serve) -> int:
     given = parser.parse_args()
     log.setup(name)
     try:
-        asyncio.run(_until_told(given.config, serve))
+        with asyncio.Runner(loop_factory=_loops()) as runner:
+            runner.run(_until_told(given.config, serve))
     except DocumentError as error:
         _LOG.error("the folder of documents cannot be used", folder=str(given.config), error=str(error))
         return _WRONG
     return 0
+
+
+def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where the system has it."""
+    try:
+        import uvloop  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def address(host: str, port: int) -> tuple[str, int]:
@@ -52,6 +63,15 @@ async def _until_told(config: Path, serve: Serve) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop.set)
     await serve(config, stop)
+
+
+def must_restart(before: Contents, after: Contents, settings: type) -> bool:
+    """Whether what a program began with has changed; it ends in order then, and whoever runs it starts it anew."""
+    same = all(before.all(kind) == after.all(kind) for kind in (settings, Component))
+    if not same and after.all(settings):
+        _LOG.info("the settings or components have changed; the program ends to be started with them")
+        return True
+    return False
 
 
 class Opening:

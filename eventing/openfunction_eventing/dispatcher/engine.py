@@ -6,6 +6,7 @@ A plan replaces another while messages are under way; those go on by the plan th
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -150,19 +151,18 @@ class Engine:
         return fires
 
     def _tell_filtered(self, plan: Plan, message: Message, passed: Sequence[Rule]) -> None:
+        """One record on all rules that an event did not pass: the first few by clause, the others counted."""
         rules = plan.of(message.topic)
         left = len(rules) - len(passed)
+        if not rules:
+            self._tell(message.event, "filtered", why=f"no trigger looks at topic {message.topic}")
         if left <= 0:
             return
-        told, seen = 0, facts(message.event)
-        hit = set(passed)
-        for rule in rules:
-            if told == _NAMED:
-                self._tell(message.event, "filtered", others=left - told)
-                return
-            if rule not in hit:
-                told += 1
-                self._tell(message.event, "filtered", subscriber=rule.name, clause=rule.clause.why(seen))
+        seen, hit = facts(message.event), set(passed)
+        named = itertools.islice((rule for rule in rules if rule not in hit), _NAMED)
+        clauses = {rule.name: rule.clause.why(seen) for rule in named}
+        others = left - len(clauses)
+        self._tell(message.event, "filtered", clauses=clauses, **({"others": others} if others else {}))
 
     def _tell(self, event: CloudEvent, step: str, **detail: Value) -> None:
         self._journal.add(journal.of(event, clock.wall(), step, **detail))

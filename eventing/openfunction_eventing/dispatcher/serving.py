@@ -72,7 +72,11 @@ class Serving:
         complete = False
         while not self._stop.is_set():
             if documents.changed():
-                self._take(documents.read(), engine)
+                contents = documents.read()
+                if program.must_restart(self._contents, contents, Dispatcher):
+                    self._stop.set()
+                    return
+                self._take(contents, engine)
                 complete = False
             if not complete:
                 complete = await topics.follow(engine.plan.topics)

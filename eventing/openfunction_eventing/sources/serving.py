@@ -70,9 +70,13 @@ class Serving:
     async def _follow(self, door: Door) -> None:
         while not self._stop.is_set():
             if self._documents.changed():
-                self._contents = self._documents.read()
-                self._sinks.rename(self._contents.hosts)
-                self._take(self._contents, door)
+                contents = self._documents.read()
+                if program.must_restart(self._contents, contents, Sources):
+                    self._stop.set()
+                    return
+                self._contents = contents
+                self._sinks.rename(contents.hosts)
+                self._take(contents, door)
             await folder.pause(self._stop, folder.LOOK)
 
     def _take(self, contents: Contents, door: Door) -> None:

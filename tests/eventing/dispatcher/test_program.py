@@ -140,6 +140,16 @@ async def test_triggers_are_read_again_when_they_change(broker: brokers.Nats, tm
         assert (old.ids, new.ids) == (["e1"], ["e2"])
 
 
+async def test_other_settings_end_it_in_order_so_that_it_is_started_with_them(
+    broker: brokers.Nats, tmp_path: Path
+) -> None:
+    port = folder(tmp_path / "config", broker.url)
+    with programs.running("dispatcher", tmp_path / "config", port) as program:
+        await program.ready()
+        folder(tmp_path / "config", broker.url.replace("127.0.0.1", "localhost"), port=port)
+        assert await program.wait() == 0
+
+
 async def test_a_broker_that_comes_later_is_waited_for(tmp_path: Path) -> None:
     config, late = tmp_path / "config", brokers.Nats(tmp_path / "nats")
     async with parts.Sink() as sink:

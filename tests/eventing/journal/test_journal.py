@@ -79,7 +79,7 @@ async def test_the_oldest_go_when_there_are_too_many(folder: str, settings: dict
         book.flush()
     kept = [number for number in range(1000) if book.story(str(number))]
     assert kept == list(range(kept[0], 1000))
-    assert 30 <= len(kept) <= 80
+    assert 30 <= len(kept) <= settings.get("records", 150)
     if folder:
         assert size(folder) <= settings.get("size", 1 << 20)
 
