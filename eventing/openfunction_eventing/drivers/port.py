@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from functions_framework import errors
+from openfunction_eventing import envelope
 from openfunction_eventing.envelope import Message
 from openfunction_eventing.errors import EventingError
 
@@ -27,6 +29,14 @@ class PublishError(EventingError):
     def __init__(self, sentence: str, *, temporary: bool = True) -> None:
         super().__init__(sentence)
         self.temporary = temporary
+
+
+def encoded(message: Message) -> bytes:
+    """What a broker stores of a message; raises PublishError where its data is not what its type says."""
+    try:
+        return envelope.encode(message)
+    except errors.BadRequest as error:
+        raise PublishError(f"the event cannot be written: {error}", temporary=False) from error
 
 
 class BindingError(EventingError):

@@ -128,7 +128,7 @@ class Store:
             return
         if any(len(group.waiting) >= _WAITING for group, _ in topic.groups.values()):
             raise PublishError(f"topic {name!r} has {_WAITING} messages that wait; let its readers catch up")
-        body = envelope.encode(message)
+        body = port.encoded(message)
         topic.seen[identity] = None
         if len(topic.seen) > _KEPT:
             del topic.seen[next(iter(topic.seen))]

@@ -187,6 +187,16 @@ class Contract:
             await handler.arrived(2)
         assert max(len(str(one.event.data)) for one in handler.got) == 10_000_000
 
+    async def test_data_that_is_not_what_its_type_says_is_refused_for_good(
+        self, bus: PubSub, topic: str
+    ) -> None:
+        attributes = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
+        broken = CloudEvent.received({**attributes, "datacontenttype": "application/json"}, b"{not json")
+        refused, stored = await bus.bulk_publish(topic, [Message(topic, broken), message(topic, 1)])
+        assert stored is None
+        assert isinstance(refused, port.PublishError)
+        assert not refused.temporary
+
     # --- settling -----------------------------------------------------------------------------------------
 
     async def test_a_retry_comes_again_and_its_attempts_are_counted(self, bus: PubSub, topic: str) -> None:

@@ -18,7 +18,7 @@ from functions_framework import jsons
 from openfunction_eventing import envelope
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.jetstream.streams import Streams
-from openfunction_eventing.drivers.port import PublishError
+from openfunction_eventing.drivers.port import PublishError, encoded
 from openfunction_eventing.envelope import Message
 
 PATIENCE: Final = 10.0
@@ -93,7 +93,7 @@ class Publisher:
         return None
 
     def _parcel(self, topic: str, message: Message) -> _Parcel:
-        body = envelope.encode(message)
+        body = encoded(message)
         most = self._link.client.max_payload
         if len(body) > most:
             raise PublishError(

@@ -1,0 +1,1 @@
+"""Kafka behind the drivers that use it: settings, publishing, reading, lag."""

@@ -1,0 +1,30 @@
+"""Kafka: the contract against a real broker, and what is its own."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from openfunction_eventing.component import Component
+from openfunction_eventing.drivers.port import SubscribeOptions
+from tests.eventing import brokers
+from tests.eventing.drivers import contract
+
+
+class TestContract(contract.DurableContract):
+    """The promises."""
+
+    DEDUPLICATES = False
+
+    @pytest.fixture
+    def broker(self, kafka: brokers.Kafka) -> brokers.Kafka:
+        return kafka
+
+    def component(self, broker: contract.Restartable) -> Component:
+        address = cast("brokers.Kafka", broker).url
+        return Component("bus", "pubsub.kafka", metadata={"brokers": address, "authType": "none"})
+
+    def options(self, **given: Any) -> SubscribeOptions:
+        # Dapr's default is to begin with what comes next; the promises are about everything.
+        return super().options(**{"start": "all", **given})
