@@ -94,7 +94,7 @@ async def running(found: Resources | None = None, **given: Any) -> AsyncIterator
     catalog.add(Component("bus", "pubsub.in-memory", metadata=scopes), bus)
     catalog.add(Component("store", "state.in-memory"), store)
     catalog.add(
-        Component("secrets", "secretstores.local.file"), Secrets(key={"key": "value"}, two={"a": "b"})
+        Component("secrets", "secretstores.local.file"), Secrets(key={"key": "value"}, two={"two": "b"})
     )
     catalog.add(Component("files", "bindings.localstorage"), files)
     sidecar = Sidecar(settings, found or Resources(), catalog)

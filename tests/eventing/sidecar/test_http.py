@@ -202,7 +202,7 @@ async def test_secrets_are_read(alone: Setup) -> None:
     assert (await alone.http.get("/v1.0/secrets/secrets/key")).json() == {"key": "value"}
     assert (await alone.http.get("/v1.0/secrets/secrets/bulk")).json() == {
         "key": {"key": "value"},
-        "two": {"a": "b"},
+        "two": {"two": "b"},
     }
 
 
