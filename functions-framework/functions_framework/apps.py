@@ -158,10 +158,15 @@ class AsgiApp:
         hooks = {"lifespan.startup": self.program.starts, "lifespan.shutdown": self.program.stops}
         for kind, chosen in hooks.items():
             await receive()
-            for hook in chosen:
-                result = hook()
-                if result is not None:
-                    await result
+            try:
+                for hook in chosen:
+                    result = hook()
+                    if result is not None:
+                        await result
+            except Exception as error:  # noqa: BLE001  # raised, a server would take it for no lifespan and serve on
+                _log.exception("A hook of the %s raised", kind)
+                await send({"type": f"{kind}.failed", "message": f"{type(error).__name__}: {error}"})
+                return
             await send({"type": f"{kind}.complete"})
 
 

@@ -294,3 +294,20 @@ async def test_the_hooks_of_a_program_are_its_lifespan(source: Make) -> None:
 
     await apps.AsgiApp(program)({"type": "lifespan"}, receive, send)
     assert (ran, told) == (["start", "stop"], ["lifespan.startup.complete", "lifespan.shutdown.complete"])
+
+
+async def test_a_start_hook_that_fails_is_told_so_that_no_server_goes_on(source: Make) -> None:
+    def start() -> None:
+        raise ValueError("no model")
+
+    function = apps.create_asgi_app("function", source(PLAIN)).program.functions
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    await apps.AsgiApp(Program(function, starts=(start,)))({"type": "lifespan"}, receive, send)
+    assert told == [{"type": "lifespan.startup.failed", "message": "ValueError: no model"}]
