@@ -70,7 +70,10 @@ def client(
 
     Raises:
         StartError: what serving them would end with.
+        TypeError: what is given is no function, or a setting is not known.
     """
+    if not functions or not all(map(callable, functions)):
+        raise TypeError("give one function or several; a file is for `load`")
     return _client(setting, partial(programs.of_functions, functions, signature=signature))
 
 
@@ -92,6 +95,10 @@ def load(
 
 
 def _client(setting: Setting, make: Callable[..., Program]) -> Client:
+    if unknown := setting.keys() - Setting.__annotations__.keys():
+        raise TypeError(
+            f"{', '.join(sorted(unknown))} says nothing; use {', '.join(Setting.__annotations__)}"
+        )
     environ = programs.environment(setting.get("environ"), setting.get("context"))
     if "timeout" in setting:
         environ["OFN_TIMEOUT_SECONDS"] = repr(setting["timeout"])

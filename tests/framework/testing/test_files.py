@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,3 +167,14 @@ def test_a_start_hook_that_raises_is_a_start_error(tmp_path: Path) -> None:
     with pytest.raises(exits.StartError, match="no model") as caught:
         testing.load(path).get()
     assert caught.value.reason == "StartupFailed"
+
+
+def test_a_misspelt_setting_is_an_error_in_the_test(source: Path) -> None:
+    with pytest.raises(TypeError, match="contxt says nothing; use context, dapr, environ, timeout"):
+        testing.load(source, contxt={})  # type: ignore[call-arg]  # what is tested
+
+
+@pytest.mark.parametrize("given", [(), (5,), ("main.py",)])
+def test_what_is_no_function_has_no_client(given: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match="give one function or several"):
+        testing.client(*given)
