@@ -99,15 +99,34 @@ class Engine:
     async def _settle(self, message: Message, key: str) -> bool:
         event, plan = message.event, self.plan
         self._tell(event, "received", topic=message.topic, attempt=message.attempt)
-        half = self._halves.get(key, _Half())
+        half = await self._before(plan, message, key)
         rules = await self._firing(plan, message, half.fired)
+        remembered = frozenset(rule.key for rule in rules if rule.stateful)
+        if remembered - half.fired:
+            await self._states.note(key, remembered)
         errands = [one for rule in rules for one in self._errands(rule, event) if one[0] not in half.done]
         finished = await _all([work for _, work in errands])
-        if all(finished):
-            return True
-        ended = {name for (name, _), ended in zip(errands, finished, strict=True) if ended}
-        self._remember(key, _Half(half.done | ended, frozenset(rule.key for rule in rules)))
-        return False
+        if not all(finished):
+            ended = {name for (name, _), ended in zip(errands, finished, strict=True) if ended}
+            self._remember(key, _Half(half.done | ended, frozenset(rule.key for rule in rules)))
+            return False
+        if remembered:
+            await self._forget(key)
+        return True
+
+    async def _before(self, plan: Plan, message: Message, key: str) -> _Half:
+        """What is known of a message from an earlier delivery, here or by a dispatcher that is no more."""
+        half = self._halves.get(key)
+        if half is None and message.attempt > 1 and plan.stateful(message.topic):
+            return _Half(fired=await self._states.fired(key))
+        return half or _Half()
+
+    async def _forget(self, key: str) -> None:
+        try:
+            await self._states.settled(key)
+        except EventingError as error:
+            # It goes by itself after a while; for its sake nobody should get the event again.
+            _LOG.warning("what an event fired is not forgotten yet", error=str(error))
 
     def _errands(self, rule: Rule, event: CloudEvent) -> list[tuple[str, Callable[[], Awaitable[bool]]]]:
         found: list[tuple[str, Callable[[], Awaitable[bool]]]] = []

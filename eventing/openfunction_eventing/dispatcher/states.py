@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import orjson
 
@@ -20,6 +20,9 @@ from openfunction_eventing.drivers.port import Conflict, Item, Write
 from openfunction_eventing.errors import EventingError
 
 _TRIES = 100
+# Keys of events that fired conditions, and for how many seconds they are kept when nobody settles them.
+FIRED: Final = "fired-"
+KEPT: Final = 3600
 
 
 class StateError(EventingError):
@@ -44,6 +47,21 @@ class States:
         self._store = store
         # Writers of one process queue here, so that conflicts come from other processes only.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def fired(self, event: str) -> frozenset[str]:
+        """The rules that an event fired when it came before; `event` is its identity."""
+        key = f"{FIRED}{event}"
+        item = (await self._store.get([key])).get(key)
+        return frozenset(orjson.loads(item.value)) if item else frozenset()
+
+    async def note(self, event: str, rules: Iterable[str]) -> None:
+        """Remember what an event fired: should it come again, its partners may be cold by then."""
+        value = orjson.dumps(sorted(rules))
+        await self._store.write([Write(f"{FIRED}{event}", value, ttl=KEPT)])
+
+    async def settled(self, event: str) -> None:
+        """Forget what an event fired."""
+        await self._store.write([Write(f"{FIRED}{event}", None)])
 
     async def mark(self, trigger: Trigger, inputs: Iterable[str], now: float) -> State:
         """The state after an event of inputs; durable when this returns.

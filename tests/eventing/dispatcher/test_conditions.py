@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from openfunction_eventing.dispatcher import states
+from openfunction_eventing.documents import Delivery
 from openfunction_eventing.drivers.port import Conflict, Item, Write
 from openfunction_eventing.envelope import Message
 from openfunction_eventing.errors import EventingError
@@ -68,6 +69,24 @@ async def test_state_survives_a_dispatcher() -> None:
         async with dispatcher([trigger(to(sink.url, "a && b"))], store=store) as run:
             await send(run, "b", 2)
         assert sink.ids == ["e2"]
+
+
+async def test_what_fired_still_fires_when_it_comes_again_to_another_and_its_partner_is_cold() -> None:
+    store = states.Memory()
+    async with parts.Sink(500, 200) as sink:
+        patient = to(sink.url, "a && b", delivery=Delivery(retry=5, backoff_delay=3600.0))
+        async with dispatcher([trigger(patient)], store=store) as run:
+            await send(run, "a", 1)
+            await run.bus.publish("b", Message("b", parts.event(2)))
+            await waiting.until(lambda: "attempt" in run.steps("e2"))
+        cold = Write("trigger-default.t", b"{}")
+        await store.write([cold])
+        async with dispatcher([trigger(patient)], store=store) as run:
+            again = Message("b", parts.event(2), attempt=2)
+            assert (await run.engine.handle(again)).kind == "ack"
+            assert (await run.engine.handle(Message("b", parts.event(3), attempt=2))).kind == "ack"
+        assert sink.ids == ["e2", "e2"]
+        assert [key for key in store._items if key.startswith(states.FIRED)] == []
 
 
 class Slow:
