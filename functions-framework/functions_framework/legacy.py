@@ -135,6 +135,9 @@ def event_of(document: object, path: str, now: Callable[[], str] | None = None) 
     told = document.get("context") or document
     if not isinstance(told, dict) or not told.get("eventType"):
         raise errors.BadRequest("The background event lacks context.eventType.")
+    for name in ("eventId", "timestamp", "eventType"):
+        if not isinstance(told.get(name) or "", str):
+            raise errors.BadRequest(f"The background event's {name} is no text.")
     known = {name: told[name] for name in ("eventId", "timestamp", "eventType", "resource") if name in told}
     return document.get("data", ""), Context(**known)
 

@@ -46,6 +46,14 @@ async def test_both_shapes_call_the_function(site: StartSite, event: dict[str, A
     assert (data, told) == ({"a": 1}, ("1", "t", "e", "r"))
 
 
+@pytest.mark.parametrize("name", ["eventId", "timestamp", "eventType"])
+@pytest.mark.parametrize("value", [{"a": 1}, ["a"], 5])
+def test_what_is_no_text_in_a_context_is_named(name: str, value: object) -> None:
+    context = {"eventId": "1", "eventType": "google.pubsub.topic.publish", "resource": "projects/p/topics/t"}
+    with pytest.raises(BadRequest, match=f"{name} is no text"):
+        legacy.to_cloudevent({"context": {**context, name: value}, "data": {}}, "/")
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"subscription": "s", "message": null}'])
 async def test_what_is_no_event_is_refused(site: StartSite, body: bytes) -> None:
     async with site(background) as made:
