@@ -39,8 +39,12 @@ Open = Callable[[str], Awaitable[Driver]]
 class Brokered:
     """One topic or binding."""
 
-    def __init__(self, document: Document, open_: Open) -> None:
-        """Read what to read; raises DocumentError. `open_` gives the driver of a Component by name."""
+    def __init__(self, document: Document, open_: Open, *, group: str = "") -> None:
+        """Read what to read; raises DocumentError. `open_` gives the driver of a Component by name.
+
+        An empty `group` leaves its name to the Component.
+        """
+        self._group = group
         self._document = document
         keys = Keys(document.spec, ("component", "topic"), path="spec")
         self._component = keys.text("component")
@@ -67,7 +71,7 @@ class Brokered:
             return await self._emitted(emit, self.event(body, metadata))
 
         if isinstance(driver, PubSub):
-            options = SubscribeOptions(group=self._document.key, start="all")
+            options = SubscribeOptions(group=self._group, start="all")
             return await driver.subscribe(self._topic, options, message)
         if isinstance(driver, InputBinding):
             return await driver.read(data)

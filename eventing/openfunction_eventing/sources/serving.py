@@ -24,6 +24,8 @@ from openfunction_eventing.sources.port import Source
 
 _LOG = log.get("sources")
 _AGAIN = 1.0
+# Where Components of Kafka and JetStream name the group that reads.
+_GROUPS = ("consumerGroup", "consumerID", "queueGroupName", "durableName")
 
 
 class Serving:
@@ -123,7 +125,12 @@ class Serving:
             return posted.http(document, door)
         if document.type == "webhook":
             return posted.webhook(document, door)
-        return brokered.Brokered(document, self._opened)
+        return brokered.Brokered(document, self._opened, group=self._group(document))
+
+    def _group(self, document: Document) -> str:
+        """A group of this event's own, unless its Component names one."""
+        component = self._contents.component(str(document.spec.get("component", "")))
+        return "" if any(component.text(key) for key in _GROUPS) else document.key
 
     async def _opened(self, name: str) -> Driver:
         driver = await program.Opening(self._contents.component(name)).driver(self._stop)

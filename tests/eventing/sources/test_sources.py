@@ -262,7 +262,7 @@ async def test_messages_of_a_broker_are_settled_after_emit(kind: str) -> None:
         got.append(str(event["id"]))
 
     wanted = dataclasses.replace(document(kind), spec={"component": "in", "topic": "t"})
-    source = brokered.Brokered(wanted, lambda _: opened(bus))
+    source = brokered.Brokered(wanted, lambda _: opened(bus), group="mine")
     async with bus, asyncio.TaskGroup() as group:
         running = group.create_task(source.run(emit))
         await waiting.until(lambda: bus.options)
@@ -270,7 +270,7 @@ async def test_messages_of_a_broker_are_settled_after_emit(kind: str) -> None:
         await waiting.until(lambda: "ack" in bus.verdicts)
         running.cancel()
     assert (bus.verdicts, got) == (["retry", "ack"], ["e1"])
-    assert bus.options["t"].group == f"{kind}-default-es-ev"
+    assert bus.options["t"].group == "mine"
 
 
 def test_plain_bytes_of_a_broker_become_events_with_the_same_id_each_time() -> None:
