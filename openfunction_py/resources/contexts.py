@@ -96,11 +96,14 @@ class _Parts:
             {"uri": topic if is_topic else real, "componentName": real, "componentType": kind}
         )
 
-    def triggers(self) -> Iterable[tuple[str, Document]]:
+    def _triggers(self) -> Iterable[tuple[str, DaprTrigger]]:
         triggers = _dapr(self._spec)
         for one in triggers:
             same = sum(1 for other in triggers if other.name == one.name)
-            key = one.input_name or _key(one.name, one.topic, same)
+            yield one.input_name or _key(one.name, one.topic, same), one
+
+    def triggers(self) -> Iterable[tuple[str, Document]]:
+        for key, one in self._triggers():
             yield key, self._v1beta1(one.name, one.type, one.topic)
 
     def triggers_v1beta2(self) -> Document:
@@ -108,9 +111,11 @@ class _Parts:
             return {}
         written = self._spec.triggers.to_wire()
         written.pop("inputs", None)
-        for one in written.get("dapr", []):
-            one["type"] = self._type(one["name"], one.get("type"))
-            one["name"] = self._real(one["name"])
+        for (key, trigger), one in zip(self._triggers(), written.get("dapr", []), strict=True):
+            one["type"] = self._type(trigger.name, trigger.type)
+            one["name"] = self._real(trigger.name)
+            if key != one["name"]:
+                one["inputName"] = key  # else a function would know its input by a made-up name
         return written
 
     def _outputs(self) -> Iterable[tuple[str, DaprOutput]]:

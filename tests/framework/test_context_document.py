@@ -100,7 +100,7 @@ def test_http_and_dapr_are_served_both() -> None:
     for text in both(SERVINGS["http and dapr"]):
         read = document.parse(text)
         assert read.http
-        assert read.inputs == {"bus": Input("bus", "bus", "pubsub.in-memory", "a")}
+        assert read.inputs == {"bus": Input("bus", "f-pubsub-bus", "pubsub.in-memory", "a")}
 
 
 def test_the_published_controllers_gaps_are_filled_from_the_other_shape() -> None:

@@ -172,9 +172,9 @@ def test_contexts_name_components_as_the_sidecar_does() -> None:
         }
     )
     assert second["triggers"]["dapr"] == [
-        {"name": "fn-pubsub-in", "topic": "a", "type": "pubsub.jetstream"},
-        {"name": "fn-pubsub-in", "topic": "b", "type": "pubsub.jetstream"},
-        {"name": "fn-bindings-cron", "type": "bindings.cron"},
+        {"name": "fn-pubsub-in", "topic": "a", "type": "pubsub.jetstream", "inputName": "in-a"},
+        {"name": "fn-pubsub-in", "topic": "b", "type": "pubsub.jetstream", "inputName": "in-b"},
+        {"name": "fn-bindings-cron", "type": "bindings.cron", "inputName": "cron"},
     ]
     assert second["inputs"] == {"db": {"componentName": "db", "componentType": "bindings.postgresql"}}
     assert second["outputs"] == {"in": {**topic, "topic": "c", "metadata": {"rawPayload": "true"}}}
