@@ -19,7 +19,7 @@ from openfunction_py.kube import client as clients
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.lib import home as homes
-from openfunction_py.providers import keda, knative, shipwright, workloads
+from openfunction_py.providers import keda, knative, names, shipwright, workloads
 from openfunction_py.reconcilers import builder, eventbus, eventsource, function, gateway, serving, trigger
 from openfunction_py.wire import client as wire_clients
 
@@ -47,14 +47,15 @@ async def run(home: homes.Home) -> None:
             clients.Client(endpoint.of(home, "manager")) as client,
         ):
             await bootstrap(client, chosen)
-            await _manage(client, node)
+            await _manage(client, node, chosen)
 
 
-async def _manage(client: clients.Client, node: wire_clients.NodeClient) -> None:
+async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen: settings.Settings) -> None:
     manager = managers.Manager(client)
     for module in (*RECONCILERS, shipwright, workloads, keda):
         module.install(manager)
     knative.install(manager, loads=node.loads)
+    names.install(manager, gateway=f"{chosen.host}:{chosen.gateway_port}")
     await manager.run()
 
 

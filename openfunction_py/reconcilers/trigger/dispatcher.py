@@ -11,7 +11,7 @@ from openfunction_eventing import documents
 from openfunction_py.api import gateways, meta
 from openfunction_py.api.eventbuses import ClusterEventBus, EventBus
 from openfunction_py.api.triggers import Trigger
-from openfunction_py.api.upstream import apps, core
+from openfunction_py.api.upstream import apps, core, keda
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import owned, types
 from openfunction_py.lib import log
@@ -29,7 +29,7 @@ class Reconciler:
     def __init__(self, manager: managers.Manager, buses: Buses) -> None:
         """Read through the manager's caches, write through its client."""
         self._buses = buses
-        self._owned = owned.Owned(manager, (core.ConfigMap, apps.Deployment), writer=MANAGER)
+        self._owned = owned.Owned(manager, (core.ConfigMap, keda.ScaledObject, apps.Deployment), writer=MANAGER)
 
     async def reconcile(self, request: types.Request) -> types.Result:
         """Documents first, then the Deployment; without Triggers there is no dispatcher."""
@@ -38,7 +38,9 @@ class Reconciler:
             return types.Result()
         found = [one for one in self._buses.triggers_of(bus) if one.spec.subscribers and fits(one)]
         made = dispatchers.make(bus, found, owner=meta.owner_of(bus)) if found else None
-        wanted = [*made.config_maps, made.deployment] if made else []
+        wanted: list[meta.Object] = [*made.config_maps, made.deployment] if made else []
+        if made and made.scaled_object is not None:
+            wanted.append(made.scaled_object)
         try:
             await self._owned.make(wanted, bus)
         except owned.NotOwnedError as error:
@@ -73,5 +75,6 @@ def install(manager: managers.Manager) -> None:
             managers.Watch(Trigger, buses.of_trigger),
             managers.Watch(apps.Deployment, of_part),
             managers.Watch(core.ConfigMap, of_part),
+            managers.Watch(keda.ScaledObject, of_part),
         ],
     )
