@@ -18,6 +18,8 @@ from tests import waiting
 from tests.eventing import brokers, parts, programs
 from tests.eventing.dispatcher.running import to, trigger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[brokers.Nats]:

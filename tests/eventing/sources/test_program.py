@@ -17,6 +17,8 @@ from tests import waiting
 from tests.eventing import brokers, programs
 from tests.eventing.sources.test_sources import BINARY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[brokers.Nats]:
