@@ -12,7 +12,7 @@ from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import refusals
 from openfunction_eventing.sidecar.catalog import Catalog
 from openfunction_eventing.sidecar.channel import AppChannel, AppRefused, BindingReply
-from openfunction_eventing.sidecar.delivering import Deliverer
+from openfunction_eventing.sidecar.delivering import Deliverer, Ending
 
 _log = logging.getLogger("openfunction.sidecar")
 
@@ -63,6 +63,8 @@ class Inputs:
                 reply = await self._deliverer.while_up(
                     name, lambda: self._app.bind(name, path, data, metadata)
                 )
+            except Ending:
+                return RETRY
             except AppRefused as error:
                 _log.warning("The app refused what the binding %s brought: %s", name, error)
                 return RETRY

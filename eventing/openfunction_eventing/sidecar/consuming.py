@@ -23,7 +23,7 @@ from openfunction_eventing.sidecar import envelopes, refusals, scoping
 from openfunction_eventing.sidecar.bulks import Collector
 from openfunction_eventing.sidecar.catalog import Catalog
 from openfunction_eventing.sidecar.channel import AppRefused, Delivery, Status
-from openfunction_eventing.sidecar.delivering import Deliverer
+from openfunction_eventing.sidecar.delivering import Deliverer, Ending
 from openfunction_eventing.sidecar.publishing import Publisher
 from openfunction_eventing.sidecar.subscriptions import Subscription
 
@@ -63,6 +63,8 @@ class Consumer:
         one = Delivery(self._of.pubsub, self._of.topic, path, event, metadata, entry, self._of.raw)
         try:
             status = await self._deliverer.while_up(self._of.pubsub, lambda: self._try(one))
+        except Ending:
+            return RETRY
         except AppRefused as error:
             _log.warning("An event of %s was not taken: %s", self._of.topic, error)
             return await self._give_up(message)

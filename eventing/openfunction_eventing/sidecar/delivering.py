@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
+from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import policies
 from openfunction_eventing.sidecar.channel import AppAway, AppRefused
 from openfunction_eventing.sidecar.policies import Policy
@@ -17,6 +18,10 @@ from openfunction_eventing.sidecar.policies import Policy
 _log = logging.getLogger("openfunction.sidecar")
 _FIRST, _LONGEST = 0.02, 1.0
 T = TypeVar("T")
+
+
+class Ending(EventingError):  # noqa: N818 - what it is, not that it is an error
+    """The sidecar ends; what was to be delivered is the broker's again."""
 
 
 class Presence(Protocol):
@@ -35,6 +40,7 @@ class Deliverer:
         self._policies = policies
         self._room = asyncio.Semaphore(most) if most > 0 else None
         self._waiting: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
 
     def policy(self, component: str) -> Policy:
         """How often what a component brings is tried."""
@@ -45,6 +51,7 @@ class Deliverer:
 
         Raises:
             AppRefused: the last refusal.
+            Ending: the sidecar ends while the app is away, or before the next attempt.
         """
         pauses = self.policy(component).pauses()
         while True:
@@ -56,7 +63,7 @@ class Deliverer:
                 pause = next(pauses, None)
                 if pause is None:
                     raise
-                await asyncio.sleep(pause)
+                await self._rest(pause)
 
     async def _once(self, component: str, attempt: Callable[[], Awaitable[T]]) -> T:
         timeout = self.policy(component).timeout
@@ -70,23 +77,43 @@ class Deliverer:
             raise AppRefused(f"the app did not answer within {timeout:g} s") from error
 
     async def until_up(self) -> None:
-        """Wait for the app; all who wait share one look at it."""
+        """Wait for the app, all who wait by one look at it; raises Ending."""
         if self._waiting is None or self._waiting.done():
             self._waiting = asyncio.get_running_loop().create_task(self._look())
         await asyncio.shield(self._waiting)
+        self._go_on()
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
+        except TimeoutError:
+            pass  # the pause is over
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._ending.is_set():
+            raise Ending("the sidecar ends; the broker has the event")
 
     async def _look(self) -> None:
-        wait = _FIRST
-        told = False
+        """Until the app is there, or the sidecar ends."""
+        wait, told = _FIRST, False
         while not await self._app.is_up():
             if not told and wait >= _LONGEST:
                 _log.warning("The app is not there; what is for it waits")
                 told = True
-            await asyncio.sleep(wait)
+            try:
+                await self._rest(wait)
+            except Ending:
+                return  # each of those who wait is told so
             wait = min(wait * 2, _LONGEST)
 
-    async def stop(self) -> None:
-        """Nobody waits any more; who does is cancelled."""
+    def end(self) -> None:
+        """Wait for nothing any more: what the app has is waited for, and no other attempt is made."""
+        self._ending.set()
+
+    async def close(self) -> None:
+        """Look no more."""
+        self.end()
         if self._waiting is not None:
-            self._waiting.cancel()
             await asyncio.wait([self._waiting])

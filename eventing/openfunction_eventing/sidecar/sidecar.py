@@ -91,7 +91,8 @@ class Sidecar:
         _log.info("The app is there; %d topics are read", len(self.consumers.subscriptions))
 
     async def stop_reading(self) -> None:
-        """Read nothing more for the app; what is under way is settled."""
+        """Read nothing more for the app; what it has is settled by its answer, what waits for it is the broker's."""
+        self.deliverer.end()
         await self.consumers.stop_all()
         if self._inputs is not None:
             await self._inputs.stop()
@@ -99,7 +100,7 @@ class Sidecar:
     async def close(self) -> None:
         """Close the components and the connections to apps; the last that is done."""
         self._open = False
-        await self.deliverer.stop()
+        await self.deliverer.close()
         await self.catalog.close()
         for channel in (self.app, *self._peers.values()):
             if channel is not None:

@@ -250,6 +250,19 @@ async def test_what_is_under_way_is_settled_before_the_end() -> None:
         assert kinds(made) == ["ack"]
 
 
+async def test_what_waits_for_an_app_that_is_away_is_the_brokers_at_the_end() -> None:
+    app = App([wanted(deadLetterTopic="dead")])
+    async with serving(app):
+        pass  # its port is known now
+    async with running(Resources(policies={"bus": Policy(retries=-1)}), app_port=app.port) as made:
+        async with serving(app):
+            await made.attached()
+        await publish(made)
+        await made.sidecar.stop_reading()
+        assert kinds(made) == ["retry"]
+        assert [topic for topic, _ in made.bus.stored] == ["t"]
+
+
 # bindings and invocation
 
 

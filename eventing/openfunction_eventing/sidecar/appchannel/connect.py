@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
+from openfunction_eventing.sidecar.appchannel.client import Client
 from openfunction_eventing.sidecar.appchannel.http import HttpApp
 from openfunction_eventing.sidecar.channel import AppChannel
 from openfunction_eventing.sidecar.settings import Settings
@@ -23,7 +24,9 @@ def app(settings: Settings) -> AppChannel | None:
     if not settings.has_app:
         return None
     if settings.app_protocol == "http":
-        return HttpApp(settings.app_host, settings.app_port, app=settings.app_id, token=settings.app_token)
+        return HttpApp(
+            Client(settings.app_host, settings.app_port), app=settings.app_id, token=settings.app_token
+        )
     module = importlib.import_module(f"openfunction_eventing.sidecar.appchannel.{settings.app_protocol}")
     made: AppChannel = module.of(settings)
     return made
@@ -31,4 +34,4 @@ def app(settings: Settings) -> AppChannel | None:
 
 def peers(settings: Settings) -> Mapping[str, AppChannel]:
     """The channels to other apps by id; they are called over HTTP."""
-    return {name: HttpApp(host, port, app=name) for name, (host, port) in settings.peers.items()}
+    return {name: HttpApp(Client(host, port), app=name) for name, (host, port) in settings.peers.items()}

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from functions_framework.dapr.stubs import callback, callback_service, common, grpc
 from openfunction_eventing.sidecar import callbacks, subscriptions
-from openfunction_eventing.sidecar.appchannel.http import HttpApp
+from openfunction_eventing.sidecar.appchannel.client import Client
 from openfunction_eventing.sidecar.channel import (
     AppAway,
     AppRefused,
@@ -47,7 +47,7 @@ class GrpcApp:
     """Implements channel.AppChannel."""
 
     def __init__(self, host: str, port: int, *, token: str = "") -> None:
-        self._port = HttpApp(host, port, app="")  # whether the port is open is the same question
+        self._port = Client(host, port)  # whether the port is open is the same question
         named = f"[{host}]" if ":" in host else host
         self._target = f"{named}:{port}"
         self._own = ((_TOKEN, token),) if token else ()

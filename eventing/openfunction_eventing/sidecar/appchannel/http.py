@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import uuid4
-
-import aiohttp
-from yarl import URL
 
 from functions_framework import jsons
 from openfunction_eventing.sidecar import subscriptions
 from openfunction_eventing.sidecar.channel import (
-    AppAway,
     AppRefused,
     BindingReply,
     Call,
@@ -34,29 +29,33 @@ _OURS = frozenset({
     "content-type", "content-length", "host", "connection", "transfer-encoding", "te", "upgrade", "expect",
     "keep-alive", "proxy-connection", _TOKEN,
 })  # fmt: skip
-_CONNECT = 5.0
+
+
+class Asker(Protocol):
+    """Who carries requests to one app."""
+
+    async def is_up(self) -> bool:
+        """Whether it takes a connection."""
+
+    async def ask(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """Ask; raises AppAway, or AppRefused for an answer that cannot be read."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
 
 class HttpApp:
     """Implements channel.AppChannel."""
 
-    def __init__(self, host: str, port: int, *, app: str, token: str = "") -> None:
-        self._host, self._port = host, port
-        named = f"[{host}]" if ":" in host else host
-        self._root = f"http://{named}:{port}"
+    def __init__(self, asker: Asker, *, app: str, token: str = "") -> None:
+        """An app that `asker` reaches; `app` is the id of ours, and `token` is what it wants to be shown."""
+        self._asker = asker
         self._app = app
-        self._own = {_TOKEN: token} if token else {}
-        self._session: aiohttp.ClientSession | None = None
+        self._own = [(_TOKEN, token)] if token else []
 
     async def is_up(self) -> bool:
-        """Whether its port takes a connection."""
-        try:
-            async with asyncio.timeout(_CONNECT):
-                _, writer = await asyncio.open_connection(self._host, self._port)
-        except OSError:
-            return False
-        writer.close()
-        return True
+        """Whether it takes a connection."""
+        return await self._asker.is_up()
 
     async def subscriptions(self) -> list[Subscription]:
         """GET /dapr/subscribe; an app without that route wants no topic."""
@@ -117,9 +116,7 @@ class HttpApp:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._asker.close()
 
     async def _ask(
         self,
@@ -128,28 +125,8 @@ class HttpApp:
         headers: Mapping[str, str] | Sequence[tuple[str, str]],
         body: bytes = b"",
     ) -> Reply:
-        pairs = [*(headers.items() if isinstance(headers, Mapping) else headers), *self._own.items()]
-        url = URL(self._root + target, encoded=True)
-        try:
-            async with self._opened().request(
-                method, url, data=body or None, headers=pairs, allow_redirects=False
-            ) as answer:
-                return Reply(answer.status, tuple(answer.headers.items()), await answer.read())
-        except (aiohttp.ClientConnectionError, ConnectionError) as error:
-            raise AppAway(f"the app at {self._root} does not answer: {error}") from error
-        except aiohttp.ClientError as error:
-            raise AppRefused(f"the app's answer cannot be read: {error}") from error
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
-                skip_auto_headers=("content-type", "user-agent"),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        return await self._asker.ask(method, target, [*pairs, *self._own], body)
 
 
 def _path(path: str) -> str:

@@ -1,0 +1,149 @@
+"""A function of our own framework on a Unix socket: the sidecar asks it in batches, it asks the sidecar over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from openfunction_eventing.sidecar.appchannel import pipeline
+from openfunction_eventing.sidecar.appchannel.pipeline import Pipeline
+from openfunction_eventing.sidecar.channel import AppAway
+from tests.eventing.sidecar.conftest import Setup, running
+from tests.framework.conftest import environment
+from tests.waiting import until
+
+FUNCTION = """
+async def function(context):
+    event = context.get_topic_event()
+    if event is None:
+        await context.asend("out", context.data)
+        return None
+    if event.text() == "bad":
+        return "DROP"
+    await context.asend("out", event.text().upper())
+"""
+TOPIC = {"componentName": "bus", "componentType": "pubsub.in-memory"}
+CONTEXT = {
+    "name": "app", "version": "v1", "runtime": "Async", "port": "0",
+    "inputs": {
+        "in": {**TOPIC, "uri": "t"},
+        "files": {"componentName": "files", "componentType": "bindings.localstorage"},
+    },
+    "outputs": {"out": {**TOPIC, "uri": "out"}},
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def function(folder: Path, made: Setup) -> AsyncIterator[asyncio.subprocess.Process]:
+    (folder / "main.py").write_text(FUNCTION)
+    ports = made.servers
+    env = environment(
+        FUNC_CONTEXT=json.dumps(CONTEXT),
+        DAPR_HTTP_PORT=str(ports.http_port),
+        DAPR_GRPC_PORT=str(ports.grpc_port),
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "functions_framework", "--source", str(folder / "main.py"), "--target", "function",
+        "--unix-socket", str(folder / "app.sock"), env=env, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+def sent(made: Setup) -> list[str]:
+    return [json.loads(body).get("data", "") for topic, body in made.bus.stored if topic == "out"]
+
+
+async def test_events_and_bindings_pass_through_a_function(tmp_path: Path) -> None:
+    socket = str(tmp_path / "app.sock")
+    async with running(app_protocol="batch", app_socket=socket) as made, function(tmp_path, made):
+        await made.attached()
+        words = [f"word-{number}" for number in range(300)]
+        for word in words:
+            await made.sidecar.publisher.publish(
+                "bus", "t", word.encode(), content_type="text/plain", metadata={}
+            )
+        await until(lambda: len(sent(made)) == len(words))
+        assert sorted(sent(made)) == sorted(word.upper() for word in words)
+        await made.sidecar.publisher.publish("bus", "t", b"bad", content_type="text/plain", metadata={})
+        verdicts = made.bus.readings["t"][0].verdicts
+        await until(lambda: len(verdicts) == len(words) + 1)
+        assert [one.kind for one in verdicts] == ["ack"] * len(words) + ["drop"]
+        assert made.files.read_by is not None
+        assert (await made.files.read_by(b'"bound"', {})).kind == "ack"
+        assert len(sent(made)) == len(words) + 1
+
+
+async def test_events_of_a_function_that_was_killed_come_again(tmp_path: Path) -> None:
+    socket = str(tmp_path / "app.sock")
+    async with running(app_protocol="batch", app_socket=socket) as made:
+        async with function(tmp_path, made) as process:
+            await made.attached()
+            process.kill()
+            await process.wait()
+            for number in range(20):
+                body = str(number).encode()
+                await made.sidecar.publisher.publish("bus", "t", body, content_type="text/plain", metadata={})
+        async with function(tmp_path, made):
+            await until(lambda: len(sent(made)) == 20)
+
+
+# the lines themselves
+
+
+@asynccontextmanager
+async def peer(folder: Path, answer: Callable[[bytes], bytes]) -> AsyncIterator[Pipeline]:
+    """A server that answers each read with `answer`'s bytes, and hangs up when there are none."""
+
+    opened: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        while data := await reader.read(1 << 16):
+            told = answer(data)
+            if not told:
+                break
+            writer.write(told)
+        writer.close()
+        opened.remove(writer)
+
+    path = str(folder / "peer.sock")
+    lines = Pipeline(pipeline.at_path(path))
+    async with await asyncio.start_unix_server(serve, path):
+        try:
+            yield lines
+        finally:
+            await lines.close()
+            await until(lambda: not opened)
+
+
+async def test_answers_in_one_piece_or_in_many_are_told_apart(tmp_path: Path) -> None:
+    one = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: b\r\n\r\nhi"
+    async with peer(tmp_path, lambda data: one * data.count(b"POST /")) as lines:
+        for _ in range(3):
+            reply = await lines.ask("POST", "/x", [("k", "v")], b"body")
+            assert (reply.status, reply.body, reply.header("x-a")) == (200, b"hi", "b")
+
+
+@pytest.mark.parametrize("answer", [b"", b"no HTTP at all\r\n\r\n"])
+async def test_a_peer_that_hangs_up_or_speaks_something_else_is_away(tmp_path: Path, answer: bytes) -> None:
+    async with peer(tmp_path, lambda _: answer) as lines:
+        with pytest.raises(AppAway):
+            await lines.ask("GET", "/", [], b"")
+
+
+async def test_nobody_at_the_path_is_nobody_there(tmp_path: Path) -> None:
+    lines = Pipeline(pipeline.at_path(str(tmp_path / "none.sock")))
+    assert not await lines.is_up()
+    with pytest.raises(AppAway, match="does not answer"):
+        await lines.ask("GET", "/", [], b"")
