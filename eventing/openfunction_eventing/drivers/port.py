@@ -51,6 +51,10 @@ class BindingError(EventingError):
         self.status = status
 
 
+class StoreError(EventingError):
+    """A store of state or secrets did not answer; what was asked may or may not be done."""
+
+
 class Conflict(EventingError):  # noqa: N818 - what it is, not that it is an error
     """A state write with an ETag that is not the present one; nothing was written."""
 
@@ -91,7 +95,8 @@ class SubscribeOptions:
             is taken: the group is made where it is absent, and its backlog is told.
         ack_wait: seconds after which the broker gives a dead member's messages to another; None is the
             component's or the broker's own. A handler may take longer.
-        start: where a group that is made now begins; None is the component's or "all".
+        start: where a group that is made now begins; None is the component's, or the default of its type in Dapr:
+            all of JetStream's messages, what comes next in Kafka.
         order_key: an attribute; messages with the same value of it are handled one after the other, a retry
             included.
         raw: the messages are payloads and no events.

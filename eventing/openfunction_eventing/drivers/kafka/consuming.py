@@ -71,6 +71,20 @@ def facts(found: ConsumerRecord) -> dict[str, str]:
     return metadata
 
 
+def once(deliver: port.Deliver) -> port.Deliver:
+    """A handler whose messages are given up after one failure, where the component wants it so."""
+
+    async def try_it(message: Message) -> port.Verdict:
+        try:
+            verdict = await deliver(message)
+        except Exception as error:  # noqa: BLE001  # a handler's failure is an answer
+            _log.error("a handler failed; consumeRetryEnabled is off, so its message is lost", exc_info=error)
+            return port.DROP
+        return port.DROP if verdict.kind == "retry" else verdict
+
+    return try_it
+
+
 class _Handover(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
     """Before partitions go to another member, what is at work is waited for and committed."""
 
@@ -93,7 +107,7 @@ class Reader:
         self._settings = settings
         self._topics = topics
         self._group = group
-        self._deliver = deliver
+        self._deliver = deliver if settings.retry_on else once(deliver)
         self.on_backlog: Callable[[int], None] | None = None
         self._client: AIOKafkaConsumer | None = None
         self._lag = lag.Lag(settings, topics, group)

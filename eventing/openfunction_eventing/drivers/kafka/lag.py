@@ -19,7 +19,7 @@ from openfunction_eventing.drivers.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 _TICK: Final = 1.0
-_FETCH_MS: Final = 1000
+_FETCH_MS: Final = 500
 _PAUSE: Final = 0.05
 _PATIENCE: Final = 20.0
 

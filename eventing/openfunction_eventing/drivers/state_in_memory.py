@@ -1,0 +1,73 @@
+"""State in the memory of this process (Dapr's `state.in-memory`); it goes with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from openfunction_eventing import clock
+from openfunction_eventing.component import Component
+from openfunction_eventing.drivers.port import Conflict, Item, Write
+
+
+async def open(_: Component) -> InMemory:  # noqa: A001 - the name that `drivers` calls
+    """An empty store."""
+    return InMemory()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    item: Item
+    until: float | None
+
+
+class InMemory:
+    """Keys of one component."""
+
+    def __init__(self, *, now: Callable[[], float] = clock.monotonic) -> None:
+        self._kept: dict[str, _Kept] = {}
+        self._now = now
+
+    async def get(self, keys: Sequence[str]) -> dict[str, Item]:
+        """See `port.StateStore`."""
+        return {key: item for key in keys if (item := self._find(key)) is not None}
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """See `port.StateStore`; an ETag is compared with what the earlier writes of this call made."""
+        before = dict(self._kept)
+        try:
+            for one in writes:
+                self._apply(one)
+        except Conflict:
+            self._kept = before
+            raise
+
+    def _apply(self, one: Write) -> None:
+        present = self._find(one.key)
+        if one.etag is not None and (present is None or present.etag != one.etag):
+            raise Conflict(f"key {one.key!r} has another ETag than {one.etag!r}")
+        if one.etag is None and one.first_write and present is not None:
+            raise Conflict(f"key {one.key!r} is there already")
+        if one.value is None:
+            self._kept.pop(one.key, None)
+            return
+        until = None if one.ttl is None else self._now() + one.ttl
+        self._kept[one.key] = _Kept(Item(one.value, str(uuid4())), until)
+
+    def _find(self, key: str) -> Item | None:
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept.until is not None and kept.until <= self._now():
+            del self._kept[key]
+            return None
+        return kept.item
+
+    async def close(self) -> None:
+        """See `port.StateStore`."""
+        self._kept.clear()
+
+    def health(self) -> str:
+        """See `port.StateStore`."""
+        return ""
