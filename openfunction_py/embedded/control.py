@@ -5,6 +5,7 @@ It composes; what each part does stands in its own package.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from openfunction_py.kube import client as clients
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, log
 from openfunction_py.lib import home as homes
-from openfunction_py.providers import keda, knative, names, shipwright, workloads
+from openfunction_py.providers import dapr, keda, knative, names, shipwright, workloads
 from openfunction_py.reconcilers import builder, eventbus, eventsource, function, gateway, serving, trigger
 from openfunction_py.wire import client as wire_clients
 
@@ -52,7 +53,7 @@ async def run(home: homes.Home) -> None:
 
 async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen: settings.Settings) -> None:
     manager = managers.Manager(client)
-    for module in (*RECONCILERS, shipwright, workloads, keda):
+    for module in (*RECONCILERS, shipwright, workloads, keda, dapr):
         module.install(manager)
     knative.install(manager, loads=node.loads)
     names.install(manager, gateway=f"{chosen.host}:{chosen.gateway_port}")
@@ -66,6 +67,7 @@ def admit(
     admitted = admission.admit(resource, operation=operation, new=new, old=old)
     if resource.kind == "Pod" and operation == "CREATE":
         admitted.object.setdefault("spec", {}).setdefault("nodeName", NODE_NAME)
+        return dataclasses.replace(admitted, object=dapr.inject(admitted.object))
     return admitted
 
 

@@ -1,0 +1,93 @@
+"""The sidecar of a Pod that is annotated for one, as Dapr's injector puts it there.
+
+Pure; a Pod that has its sidecar already stays as it is. Each Pod has an address of its own here and shares no loopback
+with its neighbours, so the sidecar listens on the Pod's address, and the app is told so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Document = dict[str, Any]
+
+PREFIX = "dapr.io/"
+CONTAINER = "daprd"
+IMAGE = "openfunction/eventing"
+HTTP_PORT, GRPC_PORT = 3500, 50001
+VOLUME = "dapr-resources"
+FOLDER = "/etc/dapr/resources"
+RESOURCES = "openfunction-dapr-resources"
+_TRUE = frozenset({"y", "yes", "true", "on", "1"})
+_FLAGS = {
+    "app-port": "--app-port",
+    "app-protocol": "--app-protocol",
+    "app-max-concurrency": "--app-max-concurrency",
+}
+_ADDRESS: Document = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+
+
+def inject(pod: Document) -> Document:
+    """The Pod with its sidecar, where its annotations ask for one."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    spec = pod.get("spec") or {}
+    containers = spec.get("containers") or []
+    asked = str(annotations.get(f"{PREFIX}enabled", "")).lower() in _TRUE
+    if not asked or any(one.get("name") == CONTAINER for one in containers):
+        return pod
+    volume = {"name": VOLUME, "configMap": {"name": RESOURCES}}
+    return {
+        **pod,
+        "spec": {
+            **spec,
+            "containers": [*(_told(one) for one in containers), _sidecar(pod, annotations)],
+            "volumes": [*(spec.get("volumes") or []), volume],
+        },
+    }
+
+
+def _told(container: Document) -> Document:
+    """An app that knows where its sidecar is; what it is told already stays."""
+    given = container.get("env") or []
+    named = {one.get("name") for one in given}
+    own: list[Document] = [
+        {"name": "DAPR_HOST", **_ADDRESS},
+        {"name": "DAPR_HTTP_PORT", "value": str(HTTP_PORT)},
+        {"name": "DAPR_GRPC_PORT", "value": str(GRPC_PORT)},
+    ]
+    return {**container, "env": [*given, *(one for one in own if one["name"] not in named)]}
+
+
+def _sidecar(pod: Document, annotations: Document) -> Document:
+    metadata = pod.get("metadata") or {}
+    app = (
+        annotations.get(f"{PREFIX}app-id")
+        or metadata.get("name")
+        or metadata.get("generateName", "").rstrip("-")
+    )
+    flags = [
+        word
+        for key, flag in _FLAGS.items()
+        if annotations.get(PREFIX + key)
+        for word in (flag, str(annotations[PREFIX + key]))
+    ]
+    args = [
+        "sidecar",
+        *("--app-id", app, "--resources-path", FOLDER, "--app-channel-address", "$(POD_IP)"),
+        *("--dapr-listen-addresses", "$(POD_IP)", "--dapr-http-port", str(HTTP_PORT)),
+        *("--dapr-grpc-port", str(GRPC_PORT), *flags),
+    ]
+    return {
+        "name": CONTAINER,
+        "image": IMAGE,
+        "args": args,
+        "env": [
+            {"name": "POD_IP", **_ADDRESS},
+            {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        ],
+        "ports": [
+            {"name": "dapr-http", "containerPort": HTTP_PORT},
+            {"name": "dapr-grpc", "containerPort": GRPC_PORT},
+        ],
+        "readinessProbe": {"httpGet": {"path": "/v1.0/healthz", "port": HTTP_PORT}, "periodSeconds": 1},
+        "volumeMounts": [{"name": VOLUME, "mountPath": FOLDER, "readOnly": True}],
+    }
