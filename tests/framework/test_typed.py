@@ -225,6 +225,47 @@ async def test_a_body_nested_too_deeply_is_400_and_no_error_of_ours(site: StartS
     assert (reply.status, reply.body) == (400, b"The body is nested too deeply.\n")
 
 
+class Counted:
+    """Counts how often a value of it is looked at."""
+
+    checks = 0
+
+    @classmethod
+    def from_dict(cls, _given: Any) -> Counted:
+        cls.checks += 1
+        return cls()
+
+
+@dataclass
+class Left:
+    kind: Literal["left"]
+    leaf: Counted
+    below: Left | Right | list[Left | Right] | None = None
+
+
+@dataclass
+class Right:
+    kind: Literal["right"]
+    leaf: Counted
+    below: Left | Right | list[Left | Right] | None = None
+
+
+@pytest.mark.parametrize("in_list", [False, True])
+@pytest.mark.parametrize("kind", ["right", "none"])
+def test_a_deep_union_is_looked_at_once_for_each_of_its_classes(kind: str, in_list: bool) -> None:
+    value: dict[str, Any] = {"kind": kind, "leaf": {}}
+    for _ in range(40):
+        value = {"kind": "right", "leaf": {}, "below": [value] if in_list else value}
+    problems: checks.Problems = []
+    Counted.checks = 0
+    got = checks.check(Left | Right)(value, "body", problems)
+    assert 41 <= Counted.checks <= 41 * 10
+    if kind == "right":
+        assert (type(got), problems) == (Right, [])
+    else:
+        assert (got, problems) == (None, [("body", "is nothing of Left | Right")])
+
+
 async def items(given: list[Item]) -> int:
     return len(given)
 
@@ -310,6 +351,9 @@ def test_a_value_becomes_what_the_annotation_says(hint: Any, value: Any, expecte
         (dict[str, int], {"a": "x"}, "body.a"),
         (dict[int, int], {"x": 1}, "body.x"),
         (Shape, {"b": 1}, "body.a"),
+        (float, float("inf"), "body"),
+        (decimal.Decimal, "sNaN", "body"),
+        (decimal.Decimal, "-Infinity", "body"),
         (uuid.UUID, 1, "body"),
         (datetime.date, "yesterday", "body"),
     ],
@@ -328,6 +372,11 @@ def test_a_value_that_does_not_fit_is_told_with_its_path(hint: Any, value: Any, 
         (int, "٣", None),
         (float, "1e3", 1000.0),
         (float, "1_0", None),
+        (float, "nan", None),
+        (float, "-inf", None),
+        (float, "1e999", None),
+        (decimal.Decimal, "NaN", None),
+        (decimal.Decimal, "1.5", decimal.Decimal("1.5")),
         (bool, "Yes", True),
         (bool, "off", False),
         (bool, "2", None),

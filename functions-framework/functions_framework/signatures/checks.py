@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import math
 import re
 import types
 import typing
@@ -232,21 +233,45 @@ def is_pydantic(hint: Any) -> bool:
     return hasattr(hint, "__pydantic_validator__") or any(map(is_pydantic, typing.get_args(hint)))
 
 
+_Known: TypeAlias = "dict[tuple[int, int], tuple[Any, Problems]]"
+
+
+class _Tried(list[tuple[str, str]]):
+    """The problems of one alternative, with what the unions below it have found already."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, known: _Known) -> None:
+        super().__init__()
+        self.known = known  # by union and value, by their ids; the request holds both while it is checked
+
+
 def _any_of(checks: Sequence[Check], hint: Any) -> Check:
     """The first that fits; where only one is something at all, its problems are told."""
     nulls = [each is types.NoneType for each in typing.get_args(hint)]
     single = nulls.count(False) == 1
 
-    def checked(value: Any, path: str, problems: Problems) -> Any:
+    def tried(value: Any, path: str, known: _Known) -> tuple[Any, Problems]:
         told: Problems = []
         for each, is_null in zip(checks, nulls, strict=True):
-            own: Problems = []
+            own = _Tried(known)
             found = each(value, path, own)
             if not own:
-                return found
+                return found, own
             told = told if is_null else own
-        problems += told if single else [(path, f"is nothing of {_shown(hint)}")]
-        return None
+        return None, told if single else [(path, f"is nothing of {_shown(hint)}")]
+
+    def checked(value: Any, path: str, problems: Problems) -> Any:
+        # Each alternative asks the unions below it again, which would double the work with every level.
+        known = problems.known if isinstance(problems, _Tried) else {}
+        if not isinstance(value, dict | list):
+            found, told = tried(value, path, known)
+        elif (before := known.get((id(tried), id(value)))) is not None:
+            found, told = before
+        else:
+            found, told = known[id(tried), id(value)] = tried(value, path, known)
+        problems += told
+        return found
 
     return checked
 
@@ -355,7 +380,7 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     if type(value) not in {int, float}:
         raise TypeError
-    return float(value)
+    return _finite(float(value))
 
 
 def _of_text(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -370,7 +395,10 @@ def _of_text(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
 def _decimal(value: Any) -> decimal.Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError
-    return decimal.Decimal(str(value))
+    found = decimal.Decimal(str(value))
+    if not found.is_finite():
+        raise ValueError
+    return found
 
 
 def _seconds(value: Any) -> datetime.timedelta:
@@ -386,7 +414,14 @@ def _text_integer(value: str) -> int:
 def _text_number(value: str) -> float:
     if "_" in value:
         raise ValueError
-    return float(value)
+    return _finite(float(value))
+
+
+def _finite(value: float) -> float:
+    """JSON has neither an infinity nor what is no number, so it could not be answered with."""
+    if not math.isfinite(value):
+        raise ValueError
+    return value
 
 
 def _text_bool(value: str) -> bool:
