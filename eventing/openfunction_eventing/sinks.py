@@ -35,7 +35,8 @@ class Sinks:
     async def __aenter__(self) -> Self:
         # A sink's own bound is the dispatcher's business; a pool that waits would hide it.
         connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=self._resolver)
-        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
+        # A cookie of one answer has no business in the next event.
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(
@@ -67,6 +68,8 @@ class Sinks:
             return Failed(f"{url!r} is no URL to post to ({error}); write http://host/path", final=True)
         except aiohttp.ClientConnectorError as error:
             return Failed(f"{url} cannot be reached: {error.os_error.strerror or error}")
+        except ValueError as error:
+            return Failed(f"the event cannot be put into HTTP: {error}", final=True)
         except (aiohttp.ClientError, OSError) as error:
             return Failed(f"{url} gave no answer: {error or type(error).__name__}")
 

@@ -133,3 +133,18 @@ async def test_a_10_mb_event_arrives_whole() -> None:
     async with parts.Sink(200) as sink:
         assert await post(sink.url, parts.event(data=data)) == Answered(200)
     assert sink.got[0][1] == data
+
+
+async def test_a_content_type_that_is_no_header_is_final() -> None:
+    async with parts.Sink(200) as sink:
+        answer = await post(sink.url, parts.event(datacontenttype="text/plain\r\nx: y"))
+        assert sink.got == []
+    assert isinstance(answer, Failed)
+    assert answer.final
+
+
+async def test_cookies_of_one_answer_do_not_go_with_the_next_event() -> None:
+    async with parts.Sink(200, headers={"Set-Cookie": "who=me"}) as sink, Sinks() as sinks:
+        for number in range(2):
+            await sinks.post(sink.url, parts.event(number), timeout=5.0)
+    assert "cookie" not in sink.got[1][0]

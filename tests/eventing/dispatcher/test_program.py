@@ -78,6 +78,20 @@ async def test_nothing_is_lost_when_the_dispatcher_is_killed_and_started_again(
         print(f"sent {total}, handled {len(set(sink.ids))}, repeated {repeated}")  # noqa: T201 - a figure to read
 
 
+async def test_an_event_of_10_mb_passes_a_bus_that_allows_it(tmp_path: Path) -> None:
+    big = brokers.Nats(tmp_path / "nats", extra="max_payload: 16777216")
+    with brokers.running(big):
+        async with parts.Sink() as sink, connected(big) as bus:
+            port = folder(
+                tmp_path / "config", big.url, trigger(to(sink.url, filters=({"exact": {"type": "image"}},)))
+            )
+            with programs.running("dispatcher", tmp_path / "config", port) as program:
+                await program.ready()
+                await bus.publish("a", Message("a", parts.event(data=b"\x01" * (10 << 20))))
+                await waiting.until(lambda: sink.got)
+        assert sink.got[0][1] == b"\x01" * (10 << 20)
+
+
 async def test_an_orderly_end_repeats_nothing(broker: brokers.Nats, tmp_path: Path) -> None:
     config = tmp_path / "config"
     async with parts.Sink() as sink, connected(broker) as bus:
