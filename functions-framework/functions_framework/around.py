@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, G
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from functions_framework import clock, errors, invocation, outcomes, response
+from functions_framework import clock, eager, errors, invocation, outcomes, response
 from functions_framework.function import Function
 from functions_framework.hooks import Hook, HookError, Stage
 from functions_framework.invocation import Invocation
@@ -138,8 +138,8 @@ class _Around:
         undo = self._enter(call)
         try:
             return self._drive_in_thread(call, self._steps(call))
-        except SystemExit as error:
-            call.error = _exited(error)
+        except eager.FATAL as error:
+            call.error = eager.exited(error)
         finally:
             undo()
         return call
@@ -248,8 +248,8 @@ class _Around:
                     step = steps.send(value)
         except StopIteration:
             return call
-        except SystemExit as error:
-            call.error = _exited(error)
+        except eager.FATAL as error:
+            call.error = eager.exited(error)
             return call
         finally:
             undo()
@@ -334,7 +334,3 @@ def _same(value: Any) -> Any:
 
 async def _awaited(value: Awaitable[Any]) -> Any:
     return await value
-
-
-def _exited(error: SystemExit) -> errors.FrameworkError:
-    return errors.FrameworkError(f"the function called sys.exit({error.code!r})")

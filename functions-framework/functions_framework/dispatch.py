@@ -115,6 +115,8 @@ class Dispatcher:
                 way = self._way(function)
             prepare = function.prepare
             way(exchange, function, received if prepare is None else prepare(received))
+        except eager.FATAL as error:  # of a model's own check
+            self._fail(exchange, function, eager.exited(error))
         except Exception as error:  # noqa: BLE001  # the boundary of a request
             self._fail(exchange, function, error, ours=True)
 
@@ -148,7 +150,9 @@ class Dispatcher:
         if socket is None:
             self._answer(exchange, response.plain(426, "Ask for a WebSocket.", lines=_WEBSOCKET))
             return
-        task: asyncio.Task[Any] = asyncio.Task((function.converse or function.call)(socket), loop=self._loop)
+        task: asyncio.Task[Any] = asyncio.Task(
+            eager.guarded((function.converse or function.call)(socket)), loop=self._loop
+        )
         self._tasks.add(task)
         task.add_done_callback(partial(self._conversed, exchange, function, socket))
 
@@ -175,9 +179,9 @@ class Dispatcher:
     def _run_inline(self, exchange: Exchange, function: Function, argument: object) -> None:
         try:
             result = function.call(argument)
-        except SystemExit as error:
+        except eager.FATAL as error:
             self._fail(exchange, function, eager.exited(error))
-        except Exception as error:  # noqa: BLE001  # the boundary of a request
+        except BaseException as error:  # noqa: BLE001  # the boundary of a request
             self._fail(exchange, function, error)
         else:
             self._go_on(exchange, function, result)

@@ -26,6 +26,7 @@ _register, _unregister = asyncio.tasks._register_task, asyncio.tasks._unregister
 
 
 _UNKNOWN, _MEASURE = 0, -1
+FATAL = (SystemExit, KeyboardInterrupt)  # what a Task passes on to its loop, which ends by it
 
 
 class _Life(Coroutine[Any, Any, Any]):
@@ -52,7 +53,7 @@ class _Life(Coroutine[Any, Any, Any]):
             raise StopIteration(self.result)
         try:
             return self.coroutine.send(value)
-        except SystemExit as error:
+        except FATAL as error:
             raise exited(error) from error
 
     def throw(self, *raised: Any) -> Any:
@@ -62,7 +63,7 @@ class _Life(Coroutine[Any, Any, Any]):
             raise raised[1] if len(raised) > 1 and raised[1] is not None else raised[0]
         try:
             return self.coroutine.throw(*raised)
-        except SystemExit as error:
+        except FATAL as error:
             raise exited(error) from error
 
     def close(self) -> None:
@@ -84,16 +85,22 @@ class _Life(Coroutine[Any, Any, Any]):
         return getattr(self.coroutine, "cr_frame", None)
 
 
-async def _guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a plain Task runs, so that the function's own exit does not end the loop."""
     try:
         return await coroutine
-    except SystemExit as error:
+    except FATAL as error:
         raise exited(error) from error
 
 
-def exited(error: SystemExit) -> errors.FrameworkError:
-    """What stands for an exit, which would end the loop, and with it the requests of others."""
-    made = errors.FrameworkError(f"the function called sys.exit({error.code!r})")
+def exited(error: BaseException) -> errors.FrameworkError:
+    """What stands for one of FATAL, which would end the loop, and with it the requests of others."""
+    did = (
+        f"called sys.exit({error.code!r})"
+        if isinstance(error, SystemExit)
+        else f"raised {type(error).__name__}"
+    )
+    made = errors.FrameworkError(f"the function {did}")
     made.__cause__ = error
     return made
 
@@ -153,14 +160,14 @@ class Starter:
         try:
             _enter(self._loop, task)
         except RuntimeError:  # called within a Task, which a step of another must not interrupt
-            return asyncio.Task(_guarded(coroutine), loop=self._loop), None
+            return asyncio.Task(guarded(coroutine), loop=self._loop), None
         result = error = None
         try:
             first = self._context.run(coroutine.send, None)
         except StopIteration as stop:
             result = stop.value
         except BaseException as raised:  # noqa: BLE001  # goes on below
-            error = exited(raised) if isinstance(raised, SystemExit) else raised
+            error = exited(raised) if isinstance(raised, FATAL) else raised
         else:
             _leave(self._loop, task)
             return self._adopt(task, coroutine, first), None

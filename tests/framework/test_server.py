@@ -148,7 +148,7 @@ async def test_an_exception_is_logged_and_not_shown(
         client.close()
     assert "the secret" in caplog.text
     assert "in broken" in caplog.text
-    assert "_guarded" not in caplog.text
+    assert "in guarded" not in caplog.text
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyError("x"), StopIteration(), asyncio.CancelledError()])
@@ -172,6 +172,38 @@ async def test_sys_exit_in_an_async_function_is_its_own_failure(
     async with site(leave) as at:
         assert [(await at.ask("/")).status for _ in range(2)] == [500, 500]
     assert "sys.exit('bye')" in caplog.text
+
+
+class Own(BaseException):
+    """No Exception, as some libraries have."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Own])
+@pytest.mark.parametrize("late", [False, True])
+async def test_nothing_an_async_function_raises_ends_the_server(
+    site: StartSite, error: type[BaseException], late: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(request: Request) -> str:
+        if late:
+            await asyncio.sleep(0)
+        raise error
+
+    async with site(broken) as at:
+        assert [(await at.ask("/")).status for _ in range(2)] == [500, 500]
+    assert caplog.text.count("The function tested raised") == 2
+    assert error.__name__ in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Own])
+async def test_nothing_an_inline_function_raises_ends_the_server(
+    site: StartSite, error: type[BaseException]
+) -> None:
+    @functions_framework.http(inline=True)
+    def broken(request: Request) -> str:
+        raise error
+
+    async with site(broken) as at:
+        assert [(await at.ask("/")).status for _ in range(2)] == [500, 500]
 
 
 async def test_an_http_error_is_the_answer(site: StartSite) -> None:

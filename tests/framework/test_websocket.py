@@ -49,6 +49,22 @@ async def test_a_ping_is_answered(site: StartSite) -> None:
         assert await asyncio.wait_for(await client.ping(), 10) >= 0
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+async def test_a_conversation_that_exits_ends_alone(site: StartSite, error: type[BaseException]) -> None:
+    @functions_framework.websocket
+    async def leaving(socket: WebSocket) -> None:
+        if await socket.receive() == "leave":
+            raise error
+        await socket.send("stays")
+
+    async with site(leaving) as at, talking(at) as one, talking(at) as other:
+        await one.send("leave")
+        await one.wait_closed()
+        assert one.close_code == 1011
+        await other.send("stay")
+        assert await other.recv() == "stays"
+
+
 async def test_the_client_closes_and_the_function_ends(site: StartSite) -> None:
     ended = asyncio.Event()
 
