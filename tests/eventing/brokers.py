@@ -119,6 +119,7 @@ class Kafka(Broker):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, seconds=90.0)
         self._controller = free_port()
+        self.guarded_url = f"127.0.0.1:{free_port()}"  # wants the user me with the password right
         self._libraries = TOOLS / "kafka" / "libs"
         if not self._libraries.is_dir() or shutil.which("java") is None:
             require.missing(
@@ -146,9 +147,13 @@ class Kafka(Broker):
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@{controllers}",
-            "listeners": f"PLAINTEXT://{clients},CONTROLLER://{controllers}",
-            "advertised.listeners": f"PLAINTEXT://{clients}",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "listeners": f"PLAINTEXT://{clients},GUARDED://{self.guarded_url},CONTROLLER://{controllers}",
+            "advertised.listeners": f"PLAINTEXT://{clients},GUARDED://{self.guarded_url}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.guarded.plain.sasl.jaas.config": (
+                'org.apache.kafka.common.security.plain.PlainLoginModule required user_me="right";'
+            ),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(self.folder / "data"),

@@ -244,6 +244,7 @@ class Contract:
             await later.until(lambda numbers: 99 in numbers)
         assert later.numbers == [99]
 
+    @pytest.mark.slow
     async def test_a_handler_slower_than_the_ack_wait_is_not_called_twice(
         self, bus: PubSub, topic: str
     ) -> None:
@@ -332,6 +333,7 @@ class Contract:
 
     # --- backlog ------------------------------------------------------------------------------------------
 
+    @pytest.mark.slow
     async def test_a_watcher_takes_nothing_and_is_told_the_backlog(self, bus: PubSub, topic: str) -> None:
         told: list[int] = []
         came = asyncio.Event()
@@ -361,6 +363,7 @@ class Contract:
 class DurableContract(Contract):
     """The same of a broker that is a process of its own: it outlives its clients, and its own end."""
 
+    @pytest.mark.slow
     async def test_what_a_killed_member_had_goes_to_another_one(
         self, broker: Restartable, bus: PubSub, topic: str
     ) -> None:

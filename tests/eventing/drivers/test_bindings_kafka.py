@@ -43,6 +43,7 @@ async def opened(kafka: brokers.Kafka, topic: str, **metadata: str) -> KafkaBind
     return cast("KafkaBinding", found)
 
 
+@pytest.mark.slow
 async def test_what_is_created_is_read_as_it_is(kafka: brokers.Kafka) -> None:
     topic = f"b-{uuid4().hex[:8]}"
     binding = await opened(kafka, topic, consumerGroup="g")
@@ -56,6 +57,7 @@ async def test_what_is_created_is_read_as_it_is(kafka: brokers.Kafka) -> None:
     assert (told["__key"], told["__topic"], told["__offset"], told["colour"]) == ("k", topic, "0", "red")
 
 
+@pytest.mark.slow
 async def test_without_retries_a_failure_is_given_up(kafka: brokers.Kafka) -> None:
     topic = f"b-{uuid4().hex[:8]}"
     binding = await opened(kafka, topic, consumerGroup="g", consumeRetryEnabled="false")
@@ -68,6 +70,7 @@ async def test_without_retries_a_failure_is_given_up(kafka: brokers.Kafka) -> No
     assert [data for data, _ in got.all] == [b"1", b"2"]
 
 
+@pytest.mark.slow
 async def test_a_group_goes_on_where_it_was(kafka: brokers.Kafka) -> None:
     topic = f"b-{uuid4().hex[:8]}"
     for number in (b"1", b"2"):
@@ -80,6 +83,7 @@ async def test_a_group_goes_on_where_it_was(kafka: brokers.Kafka) -> None:
         assert [data for data, _ in got.all] == [number]
 
 
+@pytest.mark.slow
 async def test_a_binding_without_topics_reads_nothing_and_names_what_is_missing(kafka: brokers.Kafka) -> None:
     binding = await opened(kafka, "", topics="", publishTopic="")
     reading = await binding.read(Got())
@@ -100,12 +104,25 @@ async def test_a_dead_broker_is_named_with_its_address() -> None:
         await drivers.open(dead)
 
 
-async def test_a_broker_that_wants_no_credentials_refuses_them(kafka: brokers.Kafka) -> None:
-    metadata = {"brokers": kafka.url, "authType": "password", "saslUsername": "u", "saslPassword": "secret"}
-    component = Component("k", "bindings.kafka", metadata={**metadata, "disableTls": "true"})
-    with pytest.raises(ComponentError, match=r"refuses the credentials|cannot be reached") as told:
-        await drivers.open(component)
+@pytest.mark.slow
+async def test_wrong_credentials_are_refused_at_once_and_right_ones_work(kafka: brokers.Kafka) -> None:
+    metadata = {
+        "brokers": kafka.guarded_url,
+        "authType": "password",
+        "disableTls": "true",
+        "saslUsername": "me",
+    }
+    metadata["publishTopic"] = "guarded"
+    wrong = Component(
+        "k", "bindings.kafka", metadata={**metadata, "saslPassword": "secret"}, init_timeout=60.0
+    )
+    with pytest.raises(ComponentError, match="refuses the credentials") as told:
+        await drivers.open(wrong)
     assert "secret" not in str(told.value)
+    right = Component("k", "bindings.kafka", metadata={**metadata, "saslPassword": "right"})
+    binding = cast("KafkaBinding", await drivers.open(right))
+    await binding.invoke("create", b"1", {})
+    await binding.close()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from openfunction_eventing.drivers.port import SubscribeOptions
 from tests.eventing import brokers
 from tests.eventing.drivers import contract
 
+pytestmark = pytest.mark.slow
+
 
 class TestContract(contract.DurableContract):
     """The promises."""

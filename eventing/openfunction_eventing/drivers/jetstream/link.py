@@ -82,6 +82,7 @@ class Link:
             max_reconnect_attempts=1,
             reconnect_time_wait=0,
             connect_timeout=2,
+            skip_subject_validation=True,  # topics are checked where their stream is found, once
             error_cb=self._erred,
             disconnected_cb=self._lost,
             reconnected_cb=self._back,
