@@ -11,9 +11,9 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from openfunction_eventing import drivers, folder, log
+from openfunction_eventing import drivers, folder, log, loops
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.drivers.port import PubSub
@@ -22,6 +22,7 @@ from openfunction_eventing.folder import Contents
 _LOG = log.get("program")
 _WRONG: Final = 2
 _LONGEST: Final = 15.0
+T = TypeVar("T")
 Serve = Callable[[Path, asyncio.Event], Awaitable[None]]
 
 
@@ -34,21 +35,12 @@ def main(name: str, serve: Serve) -> int:
     given = parser.parse_args()
     log.setup(name)
     try:
-        with asyncio.Runner(loop_factory=_loops()) as runner:
+        with asyncio.Runner(loop_factory=loops.factory(given.config)) as runner:
             runner.run(_until_told(given.config, serve))
     except DocumentError as error:
         _LOG.error("the folder of documents cannot be used", folder=str(given.config), error=str(error))
         return _WRONG
     return 0
-
-
-def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where the system has it."""
-    try:
-        import uvloop  # noqa: PLC0415 - there is none on Windows
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def address(host: str, port: int) -> tuple[str, int]:
@@ -84,10 +76,14 @@ class Opening:
 
     async def driver(self, stop: asyncio.Event) -> drivers.port.Driver | None:
         """The driver, however long it takes; None when `stop` came first."""
+        return await self.by(drivers.open, stop)
+
+    async def by(self, open_: Callable[[Component], Awaitable[T]], stop: asyncio.Event) -> T | None:
+        """What `open_` makes of the component, however long it takes; None when `stop` came first."""
         wait = 0.25
         while not stop.is_set():
             try:
-                made = await drivers.open(self._component)
+                made = await open_(self._component)
             except ComponentError as error:
                 self.trouble = str(error)
                 _LOG.warning("a component cannot be opened yet", error=str(error))

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from openfunction_eventing import drivers, folder, log, program
-from openfunction_eventing.component import ComponentError
 from openfunction_eventing.dispatcher import bucket, states
 from openfunction_eventing.dispatcher.deliveries import Deliveries
 from openfunction_eventing.dispatcher.engine import Engine
@@ -37,13 +36,15 @@ class Serving:
         self._stop = stop
         self._opening = program.Opening(contents.component(self.settings.component))
         self._sinks = Sinks(contents.hosts)
+        self._state = _state_of(contents, self.settings)
         self._bus: PubSub | None = None
         self._topics: Subscriptions | None = None
         self._trouble = "the triggers are being read"
 
     def troubles(self) -> list[str]:
         """Why the dispatcher is not ready."""
-        found = [self._opening.trouble, self._trouble, self._bus.health() if self._bus else ""]
+        state = self._state.trouble if self._state else ""
+        found = [self._opening.trouble, state, self._trouble, self._bus.health() if self._bus else ""]
         if self._topics is not None:
             found += [f"topic {topic}: {why}" for topic, why in self._topics.problems.items()]
         return [one for one in found if one]
@@ -93,28 +94,32 @@ class Serving:
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[states.Store]:
-        settings = self.settings
-        bus = self._contents.component(settings.component)
-        if not settings.state and drivers.known(bus.type) != "pubsub.jetstream":
-            yield states.Memory()
-            return
-        store = await self._opened()
+        """Where conditions keep their state: the Component that is named, the bus where it can, else memory."""
+        store = await self._opened() if self._state is not None else None
         try:
-            yield store
+            yield store or states.Memory()
         finally:
-            await store.close()
+            if store is not None:
+                await store.close()
 
-    async def _opened(self) -> StateStore | bucket.Bucket:
-        settings = self.settings
-        try:
-            if not settings.state:
-                return await bucket.open(self._contents.component(settings.component), settings.group)
-            store = await drivers.open(self._contents.component(settings.state))
-        except ComponentError as error:
-            raise DocumentError("state", str(error)) from error
-        if not isinstance(store, StateStore):
-            raise DocumentError("state", f"component {settings.state!r} keeps no state")
-        return store
+    async def _opened(self) -> StateStore | bucket.Bucket | None:
+        """The store, however long it takes; None when the program ends before."""
+        if self._state is None:
+            return None
+        if not self.settings.state:
+            return await self._state.by(lambda bus: bucket.open(bus, self.settings.group), self._stop)
+        store = await self._state.driver(self._stop)
+        if store is None or isinstance(store, StateStore):
+            return store
+        await store.close()
+        raise DocumentError("state", f"component {self.settings.state!r} keeps no state")
+
+
+def _state_of(contents: Contents, settings: Dispatcher) -> program.Opening | None:
+    if settings.state:
+        return program.Opening(contents.component(settings.state))
+    bus = contents.component(settings.component)
+    return program.Opening(bus) if drivers.known(bus.type) == "pubsub.jetstream" else None
 
 
 async def serve(config: Path, stop: asyncio.Event) -> None:

@@ -166,6 +166,38 @@ async def test_other_settings_end_it_in_order_so_that_it_is_started_with_them(
         assert await program.wait() == 0
 
 
+async def test_a_component_can_keep_the_state_and_one_that_cannot_is_named(
+    broker: brokers.Nats, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    port = folder(config, broker.url)
+    settings = Dispatcher("bus", "dispatcher", port=port, state="kept")
+    where = [{"name": "connectionString", "value": str(tmp_path / "state.db")}]
+    spec = {"type": "state.sqlite", "version": "v1", "metadata": where}
+    kept = {"kind": "Component", "metadata": {"name": "kept"}, "spec": spec}
+    programs.write(config, "dispatcher", settings, programs.component(broker.url), kept)
+    async with parts.Sink() as sink, connected(broker) as bus:
+        programs.write(config, "triggers", trigger(to(sink.url, "a && b")))
+        with programs.running("dispatcher", config, port) as program:
+            await program.ready()
+            await bus.publish("a", Message("a", parts.event(1)))
+
+            async def known() -> bool:
+                return "acknowledged" in (await program.get("journal/e1"))[1]
+
+            await waiting.until_async(known)
+            program.kill()
+            program.start()
+            await program.ready()
+            await bus.publish("b", Message("b", parts.event(2)))
+            await waiting.until(lambda: sink.ids == ["e2"])
+    wrong = Dispatcher("bus", "dispatcher", port=port, state="bus")
+    programs.write(config, "dispatcher", wrong, programs.component(broker.url))
+    with programs.running("dispatcher", config, port) as program:
+        assert await program.wait() == 2
+        assert "component 'bus' keeps no state" in program.log
+
+
 async def test_a_broker_that_comes_later_is_waited_for(tmp_path: Path) -> None:
     config, late = tmp_path / "config", brokers.Nats(tmp_path / "nats")
     async with parts.Sink() as sink:
