@@ -14,7 +14,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conformance.dapr.daprd import TOKENS, Daprd, component, free_ports, program, redis, retrying, until
+from tests.conformance.dapr.daprd import (
+    TOKENS,
+    Daprd,
+    Ours,
+    component,
+    free_ports,
+    program,
+    redis,
+    retrying,
+    until,
+)
 from tests.framework.conftest import environment
 
 _SOURCE = Path(__file__).with_name("functions.py")
@@ -98,17 +108,19 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     process.wait(20)
 
 
-@pytest.fixture(scope="package", params=["http", "grpc"])
-def pair(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_port: int
-) -> Iterator[Pair]:
-    """The function of functions.py and its sidecar, both up."""
-    program()
+@pytest.fixture(scope="package", params=["daprd-http", "daprd-grpc", "ours-http", "ours-grpc"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The function of functions.py and its sidecar, both up: Dapr's own, or ours."""
+    whose, protocol = request.param.split("-")
+    redis_port = 0
+    if whose == "daprd":
+        program()
+        redis_port = request.getfixturevalue("redis_port")
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "secrets.json").write_text(json.dumps({"key": "value", "other": "hidden"}))
     app_port = free_ports(1)[0]
     redis_host = f"127.0.0.1:{redis_port}"
-    sidecar = Daprd(folder, app_port, request.param, [
+    sidecar = {"daprd": Daprd, "ours": Ours}[whose](folder, app_port, protocol, [
         component("bus", "pubsub.in-memory"),
         retrying("bus"),
         component("tick", "bindings.cron", schedule="@every 1s", direction="input"),
@@ -120,7 +132,7 @@ def pair(
     ])  # fmt: skip
     sidecar.write()
     env = environment(
-        FUNC_CONTEXT=json.dumps(CONTEXT), APP_PROTOCOL=request.param, DAPR_HTTP_PORT=str(sidecar.ports[0]),
+        FUNC_CONTEXT=json.dumps(CONTEXT), APP_PROTOCOL=protocol, DAPR_HTTP_PORT=str(sidecar.ports[0]),
         DAPR_GRPC_PORT=str(sidecar.ports[1]), PORT=str(app_port), **TOKENS,
     )  # fmt: skip
     log = (folder / "function.log").open("wb")
@@ -129,10 +141,12 @@ def pair(
          "--host", "127.0.0.1"],
         stderr=log, env=env,
     )  # fmt: skip
-    made = Pair(request.param, app_port, folder, sidecar)
+    made = Pair(protocol, app_port, folder, sidecar)
     sidecar.start()
     try:
         until(lambda: _answers(made) and made.ready(), "function and sidecar are up")
+        # Daprd's own memory forgets what is published before somebody has subscribed.
+        until(lambda: _subscribed(made), "the sidecar has subscribed")
         yield made
     finally:
         process.terminate()
@@ -148,3 +162,9 @@ def _answers(made: Pair) -> bool:
     except httpx.TransportError:
         return False
     return True
+
+
+def _subscribed(made: Pair) -> bool:
+    headers = {"dapr-api-token": TOKENS["DAPR_API_TOKEN"]}
+    told = httpx.get(f"http://127.0.0.1:{made.sidecar.ports[0]}/v1.0/metadata", headers=headers, timeout=30)
+    return len(told.json().get("subscriptions") or ()) == 4

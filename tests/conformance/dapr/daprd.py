@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -114,12 +115,16 @@ class Daprd:
             path.write_text(json.dumps(one))  # JSON is YAML
         (self.folder / "config.yaml").write_text(json.dumps(configuration))
 
+    def program(self) -> list[str]:
+        """The words that start it."""
+        return [program()]
+
     def start(self) -> None:
         """Start it; it is up when its health answers, which the function waits for."""
         http_port, grpc_port, internal_port = self.ports
         log = (self.folder / "daprd.log").open("ab")
         self.process = subprocess.Popen(
-            [program(), "--mode", "standalone", "--app-id", "app", "--config", str(self.folder / "config.yaml"),
+            [*self.program(), "--mode", "standalone", "--app-id", "app", "--config", str(self.folder / "config.yaml"),
              "--resources-path", str(self.folder / "resources"), "--app-port", str(self.app_port),
              "--app-protocol", self.protocol, "--app-channel-address", "127.0.0.1",
              "--dapr-http-port", str(http_port), "--dapr-grpc-port", str(grpc_port),
@@ -135,3 +140,19 @@ class Daprd:
             self.process.terminate()
             self.process.wait(20)
             self.process = None
+
+
+class Ours(Daprd):
+    """Our sidecar, with the flags and the documents of daprd."""
+
+    # What it has no component for; docs/dapr.md says so.
+    LACKS = frozenset({"bindings.localstorage", "configuration.redis", "lock.redis"})
+
+    def program(self) -> list[str]:
+        """The words that start it."""
+        return [sys.executable, "-m", "openfunction_eventing.sidecar"]
+
+    def write(self) -> None:
+        """The files that it reads."""
+        self.components = [one for one in self.components if one["spec"].get("type") not in self.LACKS]
+        super().write()
