@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 
+from openfunction_eventing import log
 from openfunction_eventing.drivers.port import ACK, RETRY, BindingAnswer, Read, Verdict
 from openfunction_eventing.drivers.port import Subscription as Reading
 from openfunction_eventing.errors import EventingError
@@ -14,7 +14,7 @@ from openfunction_eventing.sidecar.catalog import Catalog
 from openfunction_eventing.sidecar.channel import AppChannel, AppRefused, BindingReply
 from openfunction_eventing.sidecar.delivering import Deliverer, Ending
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 
 
 async def invoke(
@@ -47,7 +47,7 @@ class Inputs:
             path = component.text("route", component.name).lstrip("/")
             told = [one.strip().lower() for one in component.text("direction").split(",")]
             if "input" not in told and not await self._app.wants(component.name, path):
-                _log.info("The app does not want the binding %s", component.name)
+                _log.info("the app does not want a binding", binding=component.name)
                 continue
             self._readings[component.name] = await binding.read(self._reader(component.name, path))
 
@@ -66,7 +66,7 @@ class Inputs:
             except Ending:
                 return RETRY
             except AppRefused as error:
-                _log.warning("The app refused what the binding %s brought: %s", name, error)
+                _log.warning("the app refused what a binding brought", binding=name, error=str(error))
                 return RETRY
             await self._forward(name, reply)
             return ACK
@@ -80,7 +80,9 @@ class Inputs:
             try:
                 await invoke(self._catalog, to, "create", reply.data, metadata={})
             except refusals.Refusal as error:
-                _log.error("What the app answered to the binding %s was not sent: %s", name, error)
+                _log.error(
+                    "what the app answered to a binding was not sent", binding=name, to=to, error=str(error)
+                )
 
         if not reply.parallel:
             for to in reply.to:

@@ -5,11 +5,10 @@ It knows no transport and calls no app.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from openfunction_eventing import drivers
+from openfunction_eventing import drivers, log
 from openfunction_eventing.component import Component, ComponentError, from_document
 from openfunction_eventing.drivers.port import (
     Driver,
@@ -21,7 +20,7 @@ from openfunction_eventing.drivers.port import (
 )  # fmt: skip
 from openfunction_eventing.sidecar import refusals
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 _Reference = tuple[str, str]  # a secret store and a secret in it
 _KUBERNETES = "kubernetes"
 
@@ -57,7 +56,7 @@ class Catalog:
             try:
                 await driver.close()
             except Exception as error:  # noqa: BLE001  # a driver's library may raise anything, and we are leaving
-                _log.warning("The component %s did not close well: %s", name, error)
+                _log.warning("a component did not close well", name=name, error=str(error))
         self._drivers.clear()
 
     def add(self, component: Component, driver: Driver) -> None:
@@ -140,9 +139,9 @@ class Catalog:
         except ComponentError as error:
             if not ignored:
                 raise
-            _log.error("A component is left out, as its ignoreErrors says: %s", error)
+            _log.error("a component is left out, as its ignoreErrors says", error=str(error))
             return
-        _log.info("The component %s (%s) is open", name, component.type)
+        _log.info("a component is open", name=name, type=component.type)
 
     async def _kept(self, references: Iterable[_Reference]) -> dict[_Reference, Mapping[str, str]]:
         found: dict[_Reference, Mapping[str, str]] = {}

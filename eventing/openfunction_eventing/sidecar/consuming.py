@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Protocol
 from uuid import uuid4
 
-from openfunction_eventing import clock
+from openfunction_eventing import clock, log
 from openfunction_eventing.drivers.port import (
     ACK,
     DROP,
@@ -27,7 +26,7 @@ from openfunction_eventing.sidecar.delivering import Deliverer, Ending
 from openfunction_eventing.sidecar.publishing import Publisher
 from openfunction_eventing.sidecar.subscriptions import Subscription
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 
 
 class Target(Protocol):
@@ -66,7 +65,7 @@ class Consumer:
         except Ending:
             return RETRY
         except AppRefused as error:
-            _log.warning("An event of %s was not taken: %s", self._of.topic, error)
+            _log.warning("the app did not take an event", topic=self._of.topic, error=str(error))
             return await self._give_up(message)
         return ACK if status == "SUCCESS" else await self._drop(message)
 
@@ -98,7 +97,9 @@ class Consumer:
         try:
             await self._publisher.forward(self._of.pubsub, self._of.dead_letter, message.event, metadata)
         except (PublishError, refusals.Refusal) as error:
-            _log.error("A dead letter of %s was not stored; the event stays: %s", self._of.topic, error)
+            _log.error(
+                "a dead letter was not stored; the event stays", topic=self._of.topic, error=str(error)
+            )
             return False
         return True
 
@@ -132,13 +133,13 @@ class Consumers:
         if not scoping.allowed(component, self._app, subscription.topic, to="subscription"):
             raise refusals.topic_forbidden(subscription.topic, self._app)
         consumer = Consumer(subscription, target, deliverer=self._deliverer, publisher=self._publisher)
-        group = component.text("consumerID", self._app)
+        group = component.text("consumerID") or component.text("queueGroupName", self._app)
         options = SubscribeOptions(group=group, raw=subscription.raw)
         take: Deliver = consumer.take
         reading = await driver.subscribe(subscription.topic, options, take)
         self._count += 1
         self._readings[self._count], self._known[self._count] = reading, subscription
-        _log.info("Topic %s of %s is read", subscription.topic, subscription.pubsub)
+        _log.info("a topic is read", topic=subscription.topic, pubsub=subscription.pubsub)
         return self._count
 
     async def stop(self, number: int) -> None:

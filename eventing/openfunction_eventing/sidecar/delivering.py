@@ -6,16 +6,16 @@ What is held here is not settled, so the broker keeps it, and sends no more than
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
+from openfunction_eventing import log
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import policies
 from openfunction_eventing.sidecar.channel import AppAway, AppRefused
 from openfunction_eventing.sidecar.policies import Policy
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 _FIRST, _LONGEST = 0.02, 1.0
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Deliverer:
         wait, told = _FIRST, False
         while not await self._app.is_up():
             if not told and wait >= _LONGEST:
-                _log.warning("The app is not there; what is for it waits")
+                _log.warning("the app is not there; what is for it waits")
                 told = True
             try:
                 await self._rest(wait)

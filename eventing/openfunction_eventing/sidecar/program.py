@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from functions_framework import jsons
+from openfunction_eventing import log, loops
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import settings as settings_module
 from openfunction_eventing.sidecar.grpcapi.server import GrpcServer
@@ -17,28 +17,32 @@ from openfunction_eventing.sidecar.listening import HttpServer, bind
 from openfunction_eventing.sidecar.settings import Settings
 from openfunction_eventing.sidecar.sidecar import Sidecar
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 FAILED, MISUSED = 1, 2
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run until told to end; gives the exit code."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    log.setup("sidecar")
     try:
         settings, ignored = settings_module.read(arguments)
     except settings_module.SettingError as error:
-        _log.error("The sidecar cannot start: %s", error)
+        _log.error("the sidecar cannot start", error=str(error))
         return MISUSED
     if ignored:
-        _log.info("Flags that this sidecar has no use for: %s", " ".join(ignored))
+        _log.info("some flags are of no use to this sidecar", flags=" ".join(ignored))
     try:
-        asyncio.run(run(settings))
+        with asyncio.Runner(loop_factory=loops.factory(_folder(settings))) as runner:
+            runner.run(run(settings))
     except (EventingError, OSError) as error:
-        _log.error("The sidecar cannot start: %s", error)
+        _log.error("the sidecar cannot start", error=str(error))
         return FAILED
     return 0
+
+
+def _folder(settings: Settings) -> Path:
+    """Where the platform mounts its table of names."""
+    return settings.resources[0] if settings.resources else Path()
 
 
 async def run(settings: Settings) -> None:
@@ -59,7 +63,7 @@ async def run(settings: Settings) -> None:
     finally:
         await servers.stop()
         await sidecar.close()
-        _log.info("The sidecar has ended")
+        _log.info("the sidecar has ended")
 
 
 async def _serve(sidecar: Sidecar, grace: float) -> None:
@@ -67,13 +71,13 @@ async def _serve(sidecar: Sidecar, grace: float) -> None:
     async with asyncio.TaskGroup() as group:
         attaching = group.create_task(sidecar.attach())
         await sidecar.shutdown.wait()
-        _log.info("The sidecar ends; what is under way is settled first")
+        _log.info("the sidecar ends; what is under way is settled first")
         attaching.cancel()
     try:
         async with asyncio.timeout(grace):
             await sidecar.stop_reading()
     except TimeoutError:
-        _log.warning("Not all was settled within %g s; the broker sends it again", grace)
+        _log.warning("not all was settled in time; the broker sends it again", seconds=grace)
 
 
 class Servers:
@@ -91,7 +95,7 @@ class Servers:
         sockets, self.http_port = bind(settings.addresses, settings.http_port)
         await self._http.start(sockets)
         self.grpc_port = await self._grpc.start(settings.addresses, settings.grpc_port)
-        _log.info("The API answers: http port %d, grpc port %d", self.http_port, self.grpc_port)
+        _log.info("the API answers", http_port=self.http_port, grpc_port=self.grpc_port)
         if settings.port_file is not None:
             ready = settings.port_file.with_suffix(".part")
             ready.write_bytes(jsons.dumps({"http": self.http_port, "grpc": self.grpc_port}))

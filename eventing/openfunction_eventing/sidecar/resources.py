@@ -5,7 +5,6 @@ It opens no component.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 
 import yaml
 
+from openfunction_eventing import log
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import policies, subscriptions
 from openfunction_eventing.sidecar.policies import Policy
 from openfunction_eventing.sidecar.subscriptions import Subscription
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 _FILES = frozenset({".yaml", ".yml", ".json"})
 # Dapr's own kinds that a sidecar reads and this one has no use for.
 _SILENT = frozenset({"Configuration", "HTTPEndpoint", "MCPServer", "WorkflowAccessPolicy"})
@@ -62,7 +62,9 @@ def load(folders: Sequence[Path], *, app: str) -> Resources:
                 declared.append(subscriptions.of_document(one))
             elif kind != "Component" and kind not in _SILENT:
                 _log.warning(
-                    "A document of a kind that a sidecar does not know is left out: %s in %s", kind, path
+                    "a document of a kind that a sidecar does not know is left out",
+                    kind=str(kind),
+                    file=str(path),
                 )
         except (ValueError, TypeError, AttributeError) as error:
             raise ResourceError(f"{path}: {error}") from error

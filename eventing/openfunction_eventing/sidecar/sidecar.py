@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 
+from openfunction_eventing import log
 from openfunction_eventing.component import ComponentError
 from openfunction_eventing.sidecar import refusals, resources, subscriptions
 from openfunction_eventing.sidecar.appchannel import connect
@@ -20,7 +20,7 @@ from openfunction_eventing.sidecar.resources import Resources
 from openfunction_eventing.sidecar.settings import Settings
 from openfunction_eventing.sidecar.states import States
 
-_log = logging.getLogger("openfunction.sidecar")
+_log = log.get("sidecar")
 _PAUSE = 0.5
 
 
@@ -79,16 +79,16 @@ class Sidecar:
             except AppAway:
                 continue
             except (AppRefused, ValueError) as error:
-                _log.error("The app cannot say what it wants; it is asked again: %s", error)
+                _log.error("the app cannot say what it wants; it is asked again", error=str(error))
                 await self._inputs.stop()
                 await asyncio.sleep(_PAUSE)
         for one in subscriptions.merged(self._declared, wanted):
             try:
                 await self.consumers.start(one, self.app)
             except (refusals.Refusal, ComponentError) as error:
-                _log.error("Topic %s of %s is not read: %s", one.topic, one.pubsub, error)
+                _log.error("a topic is not read", topic=one.topic, pubsub=one.pubsub, error=str(error))
         self._attached = True
-        _log.info("The app is there; %d topics are read", len(self.consumers.subscriptions))
+        _log.info("the app is there", topics=len(self.consumers.subscriptions))
 
     async def stop_reading(self) -> None:
         """Read nothing more for the app; what it has is settled by its answer, what waits for it is the broker's."""

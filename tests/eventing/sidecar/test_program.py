@@ -68,7 +68,7 @@ async def test_it_brings_events_and_settles_what_is_under_way_at_its_end(tmp_pat
         _, log = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 0, log.decode()
     assert len(app.bodies("/on")) == 1
-    assert b"Not all was settled" not in log
+    assert b"not all was settled" not in log
 
 
 @pytest.mark.parametrize(
