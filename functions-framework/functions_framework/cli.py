@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from functions_framework import ending, exits, guard, listeners, page, settings
+from functions_framework import ending, exits, guard, listeners, notices, page, settings
 from functions_framework.registry import SIGNATURES
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _EXAMPLE = "example: functions-framework --source main.py --target hello --port 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one function until SIGTERM; the process ends with a code of exits.EXIT_CODES."""
+    notices.ensure_streams()
     options = _parser().parse_args(arguments)
     try:
         code = _run(options)
@@ -121,7 +122,7 @@ def _guard(load: Callable[[], Program], chosen: settings.InstanceSettings) -> in
 
 
 def _greet(listener: socket.socket) -> None:
-    print(f"functions_framework: listening on {listeners.address(listener)}", file=sys.stderr, flush=True)
+    notices.tell(f"listening on {listeners.address(listener)}")
 
 
 def _environment(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,14 +5,11 @@ It prints nothing and decides nothing else; a reason is read by builder and node
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Mapping
 from typing import Final
 
-from functions_framework import errors
-
-PREFIX: Final = "functions_framework: "
+from functions_framework import errors, notices
 
 EXIT_CODES: Final[Mapping[str, int]] = {
     "InvalidSetting": 2,  # a flag or environment variable cannot be read (argparse's own code)
@@ -53,13 +50,12 @@ class StartError(errors.FrameworkError):
     @property
     def line(self) -> str:
         """The one line for stderr."""
-        return f"{PREFIX}{self.reason}: {' '.join(self.sentence.split())}"
+        return f"{notices.PREFIX}{self.reason}: {' '.join(self.sentence.split())}"
 
 
 def tell(error: StartError) -> None:
     """Write the one line of a start error to stderr, after the traceback of the user's code where that helps."""
     cause = error.__cause__
     if error.reason in {"ImportFailed", "StartupFailed"} and cause is not None:
-        traceback.print_exception(cause, file=sys.stderr)
-    sys.stderr.write(f"{error.line}\n")
-    sys.stderr.flush()
+        notices.write("".join(traceback.format_exception(cause)))
+    notices.write(f"{error.line}\n")

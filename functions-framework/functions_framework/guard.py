@@ -9,11 +9,10 @@ import os
 import select
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from functions_framework import clock, exits, page
+from functions_framework import clock, exits, notices, page
 
 READY, HOPELESS = b"r", b"h"
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 10.0
@@ -111,8 +110,7 @@ class Guard:
             return
         shared = page.Page()
         ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        notices.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)  # an order in this moment is not lost on the child
         pid = os.fork()
         if pid == 0:
@@ -181,7 +179,7 @@ class Guard:
             taken = rescue.connections(worker.pid, self._own)
         except rescue.RefusedError as error:
             taken = []
-            _tell(f"the callers of worker {worker.pid} get no answer: {error}")
+            notices.tell(f"the callers of worker {worker.pid} get no answer: {error}")
         marks = worker.page.marks
         answered = sum(
             rescue.answer(waiting, marks[page.slot(number)], self._timeout) for number, waiting in taken
@@ -190,7 +188,9 @@ class Guard:
         if self._listener is not None and self._count == 1:
             linger += rescue.refuse_queued(self._listener)
         self._lingering += [(now + _LINGER, waiting) for waiting in linger]
-        _tell(f"worker {worker.pid} hung with the interpreter lock held; answered {answered} of its requests")
+        notices.tell(
+            f"worker {worker.pid} hung with the interpreter lock held; answered {answered} of its requests"
+        )
         _send(worker.pid, signal.SIGUSR2)  # it writes its threads' stacks
         _send(worker.pid, signal.SIGCONT)
         worker.given_up, worker.kill_at = True, now + _TRACE
@@ -215,7 +215,7 @@ class Guard:
             self._code = self._code or (0 if worker.given_up or unstarted else _shell(code))
         elif not self._served:
             if code not in exits.EXIT_CODES.values():  # with one of these it has told its reason itself
-                _tell(f"InstanceFailed: the process ended with {_meaning(code)} before it was ready")
+                notices.tell(f"InstanceFailed: the process ended with {_meaning(code)} before it was ready")
             self._code = self._code or _shell(code) or exits.EXIT_CODES["InstanceFailed"]
             self._end()
         elif not worker.given_up:
@@ -226,7 +226,7 @@ class Guard:
         steady = worker.ready and now - worker.born > _STEADY_AFTER
         wait = 0.0 if steady else self._backoff
         self._backoff = _BACKOFF_FIRST if steady else min(self._backoff * 2, _BACKOFF_LAST)
-        _tell(f"worker {worker.pid} ended with {_meaning(code)}; another starts in {wait:g} seconds")
+        notices.tell(f"worker {worker.pid} ended with {_meaning(code)}; another starts in {wait:g} seconds")
         self._starts = sorted([*self._starts, now + wait])
 
     # the end
@@ -273,10 +273,6 @@ def _send_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):
         return  # nobody is left
-
-
-def _tell(sentence: str) -> None:
-    print(f"{exits.PREFIX}{sentence}", file=sys.stderr, flush=True)  # noqa: T201  # a guard's log is its stderr
 
 
 def _noticed(*_: object) -> None:

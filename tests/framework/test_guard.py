@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import select
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,13 +30,14 @@ def workers_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def is_alive(pid: int) -> bool:
-    """Neither gone nor waiting for a parent to ask for its end."""
+@contextmanager
+def watched(pid: int) -> Iterator[Callable[[float], bool]]:
+    """Holds a process that is nobody's child here; gives what tells whether it ends within so many seconds."""
+    descriptor = os.pidfd_open(pid)
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+        yield lambda seconds: bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
 
 
 async def ask(port: int, path: str = "/") -> bytes:
@@ -67,19 +71,19 @@ async def test_what_a_function_started_ends_with_its_worker(program: Start) -> N
         "    return f\"{os.getpid()} {subprocess.Popen(['sleep', '600']).pid}\"\n"
     )
     worker, started = map(int, (await ask(running.port)).split())
-    os.kill(worker, signal.SIGKILL)
-    await ask(running.port)
-    while is_alive(started):  # noqa: ASYNC110  # it is nobody's child that could be waited for
-        await asyncio.sleep(0.02)
+    with watched(started) as ended:
+        os.kill(worker, signal.SIGKILL)
+        await ask(running.port)
+        assert await asyncio.to_thread(ended, 20)
 
 
 async def test_a_worker_whose_parent_is_killed_drains_and_ends(program: Start) -> None:
     running = program(PID)
     worker = int(await ask(running.port))
-    running.process.kill()
-    running.process.wait(20)
-    while is_alive(worker):  # noqa: ASYNC110  # as above
-        await asyncio.sleep(0.02)
+    with watched(worker) as ended:
+        running.process.kill()
+        running.process.wait(20)
+        assert await asyncio.to_thread(ended, 20)
 
 
 @pytest.mark.parametrize("count", ["1", "3"])
@@ -307,3 +311,34 @@ async def test_an_instance_of_a_node_ends_itself_when_the_lock_is_held(tmp_path:
     process.stderr.close()
     assert any("main.py" in line and "in function" in line for line in lines)  # where it hung
     client.close()
+
+
+@pytest.mark.parametrize("how", ["closed", "broken"])
+async def test_a_command_whose_output_nobody_takes_serves_all_the_same(tmp_path: Path, how: str) -> None:
+    (tmp_path / "main.py").write_text(PID)
+    command = [sys.executable, "-m", "functions_framework"]
+    nobody, ours = os.pipe()
+    os.close(nobody)
+    if how == "closed":
+        command = ["sh", "-c", f"exec {shlex.join(command)} >&- 2>&-"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        held = listener.fileno()
+        running = await asyncio.create_subprocess_exec(
+            *command,
+            stdout=ours,
+            stderr=ours,
+            pass_fds=(held,),
+            cwd=tmp_path,
+            env=environment(OFN_FD=str(held)),
+        )
+        os.close(ours)
+        try:
+            port = listener.getsockname()[1]
+            worker = int(await asyncio.wait_for(ask(port), 20))
+            assert workers_of(running.pid) == [worker]
+            os.kill(worker, signal.SIGKILL)  # that it is replaced is said to nobody too
+            assert int(await asyncio.wait_for(ask(port), 20)) != worker
+        finally:
+            running.terminate()
+            code = await asyncio.wait_for(running.wait(), 20)
+    assert code == 0
