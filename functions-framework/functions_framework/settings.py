@@ -13,6 +13,7 @@ from functions_framework import exits
 from functions_framework.registry import SIGNATURES, Signature
 
 MIB = 1 << 20
+MAX_TYPED = 1 * MIB  # a second of checking, at the worst, for which nothing else of the instance goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
 def switch(environ: Mapping[str, str], name: str) -> bool:
     """Whether a variable switches something on: any text but those that say no, as click reads Google's flags."""
     return environ.get(name, "").strip().lower() not in _OFF
+
+
+def typed_bytes(environ: Mapping[str, str]) -> int:
+    """The largest body, in bytes, that is checked against types; raises StartError InvalidSetting."""
+    return _whole(environ, "OFN_MAX_TYPED_BYTES", default=MAX_TYPED)
 
 
 def signature(text: str) -> Signature:

@@ -69,6 +69,7 @@ def everything(environ: dict[str, str]) -> dict[str, Any]:
         **flat(settings.instance_settings(environ), "instance"),
         **flat(settings.function_settings(environ), "function"),
         **flat(sidecar.from_environ(environ), "sidecar"),
+        **flat(settings.typed_bytes(environ), "typed"),
     }
 
 

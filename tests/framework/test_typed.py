@@ -26,6 +26,8 @@ from functions_framework import (
     Query,
     Request,
     exits,
+    settings,
+    testing,
 )
 from functions_framework.signatures import checks
 from tests.framework.conftest import StartSite
@@ -284,6 +286,25 @@ async def test_of_many_problems_few_are_told(
     async with site(written) as at:
         reply = await at.ask("/", method="POST", body=b"[" + b",".join([b"1"] * wrong) + b"]")
     assert (reply.status, len(reply.json["errors"])) == (422, told)
+
+
+@pytest.mark.parametrize("written", [items, models])
+async def test_a_body_that_would_hold_the_loop_is_413(site: StartSite, written: Callable[..., Any]) -> None:
+    body = b"[" + b" " * (settings.MAX_TYPED - 2) + b"]"
+    async with site(written) as at:
+        assert (await at.ask("/", method="POST", body=body)).json == 0
+        reply = await at.ask("/", method="POST", body=body + b" ")
+    assert reply.status == 413
+    assert reply.body == b"The body has 1048577 bytes; OFN_MAX_TYPED_BYTES lets 1048576 be checked.\n"
+    async with site(raw) as at:
+        assert (await at.ask("/", method="POST", body=body + b" ")).status == 200
+
+
+def test_how_large_a_typed_body_may_be_is_a_setting() -> None:
+    client = testing.client(number, environ={"OFN_MAX_TYPED_BYTES": "3"})
+    assert [client.post("/", data=b"1" * size).status for size in (3, 4)] == [200, 413]
+    with pytest.raises(exits.StartError, match="OFN_MAX_TYPED_BYTES"):
+        testing.client(number, environ={"OFN_MAX_TYPED_BYTES": "much"})
 
 
 class Shape(TypedDict):

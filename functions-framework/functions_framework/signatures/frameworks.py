@@ -28,8 +28,18 @@ _APPLICATIONS = (_ASGI, ("environ", "start_response"))
 
 
 def note_for(written: Callable[..., Any], signature: Signature, environ: Mapping[str, str]) -> Note:
-    """What a callable is noted as, or the signature says; FUNCTION_USE_ASGI makes HTTP functions Starlette's."""
-    note = registry.note_of(written) or Note(signature)
+    """What a callable is noted as, or the signature says; FUNCTION_USE_ASGI makes HTTP functions Starlette's.
+
+    Raises:
+        StartError: InvalidSetting.
+    """
+    note = _in_style(registry.note_of(written) or Note(signature), environ)
+    if not environ.get("OFN_MAX_TYPED_BYTES"):
+        return note
+    return replace(note, options={**note.options, "max_typed": settings.typed_bytes(environ)})
+
+
+def _in_style(note: Note, environ: Mapping[str, str]) -> Note:
     if not settings.switch(environ, "FUNCTION_USE_ASGI") or note.signature != "http" or note.options:
         return note
     return replace(note, options={"module": "starlette_style"})

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from functions_framework import cloudevent, errors, exits, response, signatures
+from functions_framework import cloudevent, errors, exits, response, settings, signatures
 from functions_framework.function import Function, Prepare, Render
 from functions_framework.registry import Note
 from functions_framework.request import Request
@@ -34,6 +34,8 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
     surface = parameters.describe(written, note.path)
     _refuse_untyped(name, surface, note)
     single = len(surface.parameters) == 1 and not surface.parameters[0].by_name
+    prepare = _one(surface.parameters[0]) if single else _all(surface.parameters)
+    checked = any(each.type not in {bytes, str} for each in surface.of("body"))
     return Function(
         name=name,
         call=written if single else _unpacked(written),
@@ -42,7 +44,7 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
         inline=note.inline,
         makes_generator=signatures.is_generator(written),
         concurrency=note.concurrency,
-        prepare=_one(surface.parameters[0]) if single else _all(surface.parameters),
+        prepare=_bounded(prepare, note.options.get("max_typed", settings.MAX_TYPED)) if checked else prepare,
         render=render(note),
         path=note.path,
         methods=note.methods,
@@ -70,6 +72,19 @@ def _refuse_untyped(name: str, surface: parameters.Surface, note: Note) -> None:
 
 def _unpacked(written: Callable[..., Any]) -> Callable[[Arguments], Any]:
     return lambda given: written(*given.positional, **given.named)
+
+
+def _bounded(prepare: Prepare, most: int) -> Prepare:
+    """A body is checked on the loop, and by pydantic in one piece, so a thread would not let others go on either."""
+
+    def bounded(request: Request) -> Any:
+        if len(request.body) > most:
+            raise errors.HttpError(
+                413, f"The body has {len(request.body)} bytes; OFN_MAX_TYPED_BYTES lets {most} be checked."
+            )
+        return prepare(request)
+
+    return bounded
 
 
 def _one(parameter: Parameter) -> Prepare:
