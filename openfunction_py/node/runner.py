@@ -95,6 +95,9 @@ class Runner:
                 if problem is not None:
                     await self._wait_out(problem)
                     continue
+                if self._leaving.is_set() and self._instance is not None:
+                    # asked to stop while it was being started: nobody else knows of the instance yet
+                    await self._parts.runtime(self._instance.runtime).stop(self._instance, grace=1.0)
             await self._serve()
             await self._pause()
 

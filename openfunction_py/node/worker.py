@@ -20,6 +20,7 @@ from openfunction_py.node.runner import Runner, Shared
 RUNTIME_ANNOTATION = "openfunction.io/runtime"
 REASON_ANNOTATION = "openfunction.io/runtime-reason"
 DEFAULT_GRACE = 30.0
+SIDECAR = "daprd"
 
 logger = log.get("node.worker")
 
@@ -127,14 +128,23 @@ class Worker:
             return
         async with asyncio.TaskGroup() as group:
             deadline = group.create_task(self._end_at_deadline())
-            async with asyncio.TaskGroup() as containers:
-                for runner in self._runners:
-                    containers.create_task(runner.run())
+            await self._run_containers()
             deadline.cancel()
         if self._expired is not None:
             self._record.failed = self._expired
             self._record.save(self._parts.home.pods)
         self._reporter.change(urgent=True)
+
+    async def _run_containers(self) -> None:
+        """All of them; in a Pod whose work ends, the sidecar ends with the work."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [(one, group.create_task(one.run())) for one in self._runners]
+            work = [task for one, task in tasks if one.container.name != SIDECAR]
+            if self._pod.spec.restart_policy in ("Never", "OnFailure") and 0 < len(work) < len(tasks):
+                await asyncio.wait(work)
+                for one, task in tasks:
+                    if task not in work:
+                        await one.stop(grace=self._grace())
 
     async def _end_at_deadline(self) -> None:
         left = self._seconds_left()

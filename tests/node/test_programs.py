@@ -155,3 +155,20 @@ async def test_a_pod_of_two_containers_is_ready_when_both_are(running: House) ->
     pod = await running.until("a", is_ready)
     assert [one.ready for one in pod.status.container_statuses] == [True, True]
     assert await fetch(pod, port=8080) == await fetch(pod, port=8081) == (200, b"hello")
+
+
+async def test_a_sidecar_ends_with_the_work_beside_it(running: House) -> None:
+    image = running.picture()
+    work = {"name": "function", "image": image, "command": ["/bin/sh", "-c", "exit 0"]}
+    beside = {
+        "name": "daprd",
+        "image": image,
+        "command": ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"],
+    }
+    body = {
+        "metadata": {"name": "a", "namespace": "default"},
+        "spec": {"nodeName": "local", "restartPolicy": "Never", "containers": [work, beside]},
+    }
+    await running.client.create(core.Pod.model_validate(body))
+    pod = await running.until("a", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+    assert pod.status.phase == "Succeeded"
