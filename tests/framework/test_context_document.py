@@ -141,6 +141,14 @@ def test_the_published_python_frameworks_own_shape_is_read() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("runtime", "http"),
+    [("async", False), ("Async", False), ("Knative", True), ("KNATIVE", True), ("", True)],
+)
+def test_a_runtime_is_known_however_it_is_capitalised(runtime: str, http: bool) -> None:
+    assert document.parse(json.dumps({"runtime": runtime})).http is http
+
+
 def test_no_variable_no_context() -> None:
     assert document.from_environ({}) is None
     assert document.from_environ({"FUNC_CONTEXT": ""}) is None
@@ -149,6 +157,10 @@ def test_no_variable_no_context() -> None:
 @pytest.mark.parametrize(("text", "key"), [
     ("{", "FUNC_CONTEXT"),
     ("[]", "FUNC_CONTEXT"),
+    ('{"name": 5}', "FUNC_CONTEXT.name"),
+    ('{"name": true, "triggers": {}}', "FUNC_CONTEXT.name"),
+    ('{"runtime": "Foo"}', "FUNC_CONTEXT.runtime"),
+    ('{"runtime": 1}', "FUNC_CONTEXT.runtime"),
     ('{"port": "http"}', "FUNC_CONTEXT.port"),
     ('{"port": 70000}', "FUNC_CONTEXT.port"),
     ('{"inputs": []}', "FUNC_CONTEXT.inputs"),

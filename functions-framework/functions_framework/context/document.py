@@ -20,6 +20,7 @@ __all__ = [
 V1BETA1: Final = "FUNC_CONTEXT"
 V1BETA2: Final = "FUNC_CONTEXT_V1BETA2"
 PORT: Final = 8080
+_RUNTIMES: Final = ("Knative", "Async")
 _ONLY_V1BETA2 = frozenset({"triggers", "preHooks", "postHooks", "pre_hooks", "post_hooks", "tracing"})
 
 
@@ -166,9 +167,9 @@ def parse(text: str, variable: str = V1BETA1) -> Context:
 
 def _v1beta1(root: Node) -> Context:
     return Context(
-        name=root.text("name"),
+        name=root.name("name"),
         version=root.text("version"),
-        http=root.text("runtime").lower() != "async",
+        http=root.one_of("runtime", _RUNTIMES) != "async",
         port=root.port("port", PORT),
         pattern=root.text("httpPattern"),
         inputs=_inputs(root.node("inputs")),
@@ -193,7 +194,7 @@ def _v1beta2(root: Node) -> Context:
     triggers = root.node("triggers")
     http = triggers.node("http")
     return Context(
-        name=root.text("name"),
+        name=root.name("name"),
         version=root.text("version"),
         http="http" in triggers.keys() or not triggers.nodes("dapr"),  # noqa: SIM118  # a Node is no mapping
         port=http.port("port", root.port("port", PORT)),

@@ -5,7 +5,7 @@ It knows no key of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from typing import Any
 
 from functions_framework import exits, jsons
@@ -47,6 +47,21 @@ class Node:
         if not found:
             raise InvalidContext(f"{self._path}.{key}", "is missing; it names the component")
         return found
+
+    def name(self, key: str) -> str:
+        """A text that nothing else is read as, so that a name is what its writer meant; empty when absent."""
+        value = self._values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(key, value, "a text")
+        return value or ""
+
+    def one_of(self, key: str, known: Collection[str]) -> str:
+        """One of a few words, however it is capitalised; empty when absent."""
+        found = self.name(key)
+        word = found.lower()
+        if word and word not in {one.lower() for one in known}:
+            raise self._wrong(key, found, " or ".join(known))
+        return word
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts; empty when absent."""
