@@ -22,9 +22,21 @@ def key(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def extras(requirement: str) -> set[str]:
+    """The extras that a requirement asks of its distribution."""
+    found = re.match(r"[^\[;]*\[([^\]]*)\]", requirement)
+    return {one.strip() for one in found[1].split(",")} if found else set()
+
+
+def applies(requirement: str, asked: set[str]) -> bool:
+    """Whether a requirement counts when these extras were asked for."""
+    extra = re.search(r"extra == [\"']([^\"']+)", requirement)
+    return extra is None or extra[1] in asked
+
+
 def wanted() -> set[str]:
     """Every distribution the four projects need to run, with what those need."""
-    found: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     queue = [
         requirement
         for project in PROJECTS
@@ -32,17 +44,19 @@ def wanted() -> set[str]:
     ]
     while queue:
         requirement = queue.pop()
-        if "extra ==" in requirement:
-            continue
         name = key(re.split(r"[\s<>=!~;\[(]", requirement, maxsplit=1)[0])
-        if name in found:
-            continue
-        found.add(name)
-        try:
-            queue += metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+        for extra in sorted({"", *extras(requirement)}):
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                queue += [one for one in _required_by(name) if applies(one, {extra} - {""})]
+    return {name for name, _ in seen}
+
+
+def _required_by(name: str) -> list[str]:
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def main() -> int:
