@@ -276,11 +276,13 @@ def _subscriber(subscriber: Field, inputs: list[str]) -> Iterator[FieldError]:
     yield from compiling.filters(subscriber["filters"])
     yield from _sink(subscriber["sink"])
     yield from _sink(subscriber["deadLetterSink"])
-    for part in ("topic", "deadLetterTopic"):
+    for part in ("topic", "replyTopic", "deadLetterTopic"):
         if subscriber[part].text and not _TOPIC.fullmatch(subscriber[part].text):
             yield subscriber[part].invalid(
                 f"{subscriber[part].text!r} is no topic; use letters, digits, '-', '_' and '.'"
             )
+    if subscriber["replyTopic"].text and not subscriber["sink"].present:
+        yield subscriber["replyTopic"].forbidden("only a sink answers; give a sink, or remove it")
     yield from _delivery(subscriber["delivery"])
 
 
@@ -328,5 +330,6 @@ def trigger_warnings(document: Field) -> Iterator[str]:
         for _, given in spec["inputs"].entries()
     }
     for subscriber in spec["subscribers"].items():
-        if subscriber["topic"].text in own:
-            yield f"{subscriber['topic'].path}: is a topic this Trigger reads, so its events may go in circles"
+        for part in ("topic", "replyTopic"):
+            if subscriber[part].text in own:
+                yield f"{subscriber[part].path}: is a topic this Trigger reads, so its events may go in circles"

@@ -35,13 +35,17 @@ class Delivery(Model):
 
 
 class Subscriber(Model):
-    """Who gets an event: a sink, a topic, or both, when the condition holds and every filter passes."""
+    """Who gets an event: a sink, a topic, or both, when the condition holds and every filter passes.
+
+    An event that the sink answers with goes to `reply_topic`; without one, to `topic`.
+    """
 
     condition: str | None = None
     filters: list[dict[str, Any]] = Field(default_factory=list)
     sink: Sink | None = None
     dead_letter_sink: Sink | None = None
     topic: str | None = None
+    reply_topic: str | None = None
     dead_letter_topic: str | None = None
     delivery: Delivery | None = None
 

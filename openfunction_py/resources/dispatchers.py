@@ -159,6 +159,7 @@ def _subscriber(given: Subscriber, place: Place) -> documents.Subscriber:
         sink=sinks.url_of(given.sink, place),
         dead_letter_sink=sinks.url_of(given.dead_letter_sink, place),
         topic=given.topic or "",
+        reply_topic=given.reply_topic or "",
         dead_letter_topic=given.dead_letter_topic or "",
         delivery=_delivery(given.delivery or Delivery()),
     )

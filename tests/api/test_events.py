@@ -137,6 +137,7 @@ REFUSED: list[tuple[Document, str, str]] = [
     (subscriber(filters=[{"exact": {"type": 1}}]), f"{E}.filters[0].exact.type", "must be a text"),
     (subscriber(filters=[{"any": [{"cel": "data.x >"}]}]), f"{E}.filters[0].any[0].cel", "(at character 9)"),
     (subscriber(topic="a b"), f"{E}.topic", "no topic"),
+    (subscriber(sink=None, topic="a", replyTopic="b"), f"{E}.replyTopic", "only a sink answers"),
     (subscriber(deadLetterSink={"uri": "x"}), f"{E}.deadLetterSink.uri", "no address"),
     (subscriber(delivery={"retry": -1}), f"{E}.delivery.retry", "from 0 to 1000"),
     (subscriber(delivery={"backoffPolicy": "none"}), f"{E}.delivery.backoffPolicy", "not supported"),
@@ -221,6 +222,7 @@ def test_defaults_are_written_out() -> None:
         ),
         (document("Trigger", subscribers=[]), "there is none"),
         (subscriber(topic="default-es-tick"), "may go in circles"),
+        (subscriber(replyTopic="default-es-tick"), "may go in circles"),
     ],
 )
 def test_what_is_accepted_and_worth_telling(given_: Document, words: str) -> None:
