@@ -24,7 +24,7 @@ EXIT_CODES: Final[Mapping[str, int]] = {
     "ArityMismatch": 88,  # the function does not take what its signature gives
     "ImportBlocked": 89,  # importing the source did not end
     "StartupFailed": 90,  # a start-up hook raised
-    "SidecarUnavailable": 91,  # the Dapr sidecar did not answer in time
+    # 91 stays free: once it was to be SidecarUnavailable, for which no process ends (dapr/health.py).
     "InvalidContext": 92,  # FUNC_CONTEXT cannot be read
     "TwoFrameworks": 93,  # another distribution of a functions framework is installed beside this one
     "NothingToServe": 94,  # the context has no trigger that could call the function

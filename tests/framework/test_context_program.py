@@ -148,7 +148,10 @@ async def test_a_sidecar_that_goes_makes_the_instance_unready(fake: FakeSidecar)
     gone = FakeSidecar(port=1)
     async with served(call, gone, DAPR_HEALTH_TIMEOUT="9") as at:
         assert (await at.ask("/")).body == b"raised"
-        assert (await at.ask("/readyz")).status == 503
+        unready = await at.ask("/readyz")
+        assert unready.status == 503
+        assert unready.body.count(b"127.0.0.1:1") <= 1
+        assert b"does not answer" not in unready.body  # the client's word for what it waits for
 
 
 async def test_a_retried_event_is_handled_after_its_error(fake: FakeSidecar) -> None:

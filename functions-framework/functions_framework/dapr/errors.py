@@ -34,7 +34,7 @@ class DaprError(FrameworkError):
         return f"the sidecar answered {self.status}{named}: {self.answer}" if self.status else self.answer
 
 
-class SidecarUnavailable(DaprError):  # noqa: N818  # the reason's name, as in exits.py
+class SidecarUnavailable(DaprError):  # noqa: N818  # the reason's name, as in health.py
     """No answer: the sidecar is not there, or went away while it was asked."""
 
 

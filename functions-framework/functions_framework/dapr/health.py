@@ -35,7 +35,7 @@ class Watch:
         if not self._cause:
             return ""
         if self._late:
-            return f"SidecarUnavailable: {self._cause}"
+            return f"SidecarUnavailable: the Dapr sidecar at {self._sidecar.address}: {self._cause}"
         return f"waiting for the Dapr sidecar at {self._sidecar.address}: {self._cause}"
 
     def start(self) -> None:
@@ -58,7 +58,7 @@ class Watch:
     def _begin(self, cause: str) -> None:
         if self._loop is None or self._cause:
             return
-        self._cause, self._late = cause, False
+        self._cause, self._late = _alone(cause), False
         self._task = self._loop.create_task(self._until_there())
 
     async def _until_there(self) -> None:
@@ -68,7 +68,7 @@ class Watch:
             if not self._late and clock.monotonic() >= ends:
                 self._late = True
                 _log.error(
-                    "The Dapr sidecar at %s did not answer within %g seconds: %s",
+                    "The Dapr sidecar at %s is not there after %g seconds: %s",
                     self._sidecar.address, self._sidecar.health_timeout, self._cause,
                 )  # fmt: skip
             await asyncio.sleep(wait)
@@ -81,6 +81,11 @@ class Watch:
         try:
             await self._port.acall(stores.health())
         except DaprError as error:
-            self._cause = error.answer or f"it answers {error.status}"
+            self._cause = _alone(error.answer) or f"it answers {error.status}"
             return False
         return True
+
+
+def _alone(cause: str) -> str:
+    """What happened, without the words that the client puts before it; a reason names the sidecar itself."""
+    return cause.partition(" does not answer: ")[2] or cause
