@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from functions_framework import cli, control, exits, instance, pages, settings
+from functions_framework import cli, control, exits, instance, privatepages, settings
 from functions_framework.program import Program
 
 _GENERATORS = ("numpy.random", "torch")
@@ -108,7 +108,7 @@ def reseed() -> None:
 
 def _settle(pools: object | None, spec: control.ForkSpec) -> None:
     """What can wait until the first answers are out."""
-    pages.give_back(asyncio.get_running_loop())
+    privatepages.give_back(asyncio.get_running_loop())
     _raise_pools(pools, spec)
 
 

@@ -23,7 +23,7 @@ from functions_framework import (
     instance,
     instrument,
     loader,
-    pages,
+    privatepages,
     settings,
 )
 from functions_framework.program import Program
@@ -127,7 +127,7 @@ class _Audience:
         if self._loop is not None:
             self._loop.remove_reader(heard)
         if self.answer and self._line is not None:
-            pages.give_back(self._loop)
+            privatepages.give_back(self._loop)
             self._line.sendall(control.encode(control.stop()))
 
     def leave(self) -> None:

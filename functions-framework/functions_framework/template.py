@@ -32,8 +32,8 @@ from functions_framework import (
     footprint,
     instance,
     loader,
-    pages,
     peer,
+    privatepages,
     rehearsal,
     settings,
 )
@@ -88,7 +88,7 @@ def _warmed(load: Callable[[], Program | None]) -> Warm:
     after = footprint.take_when_quiet(_QUIET_WITHIN)
     gc.disable()  # until the fork, so that no collection touches pages the forks share
     gc.collect()
-    filled = pages.fill_holes()
+    filled = privatepages.fill_holes()
     gc.freeze()
     return Warm(program, pools, after.threads, footprint.why_unsafe(before, after), filled)
 

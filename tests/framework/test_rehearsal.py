@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from functions_framework import child, exits, footprint, pages, rehearsal
+from functions_framework import child, exits, footprint, privatepages, rehearsal
 from tests.framework.conftest import Node, environment
 from tests.framework.test_template import Dial, Start, get, template
 
@@ -179,7 +179,7 @@ def test_pages_given_back_are_blank_and_the_object_is_as_it_was() -> None:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        given = pages.give_back(loop)
+        given = privatepages.give_back(loop)
         assert given > 50 if sys.platform == "linux" else given == 0
         assert loop.run_until_complete(asyncio.sleep(0, "here")) == "here"
     finally:
@@ -188,5 +188,5 @@ def test_pages_given_back_are_blank_and_the_object_is_as_it_was() -> None:
 
 
 def test_filling_holes_ends_and_takes_little() -> None:
-    kept = pages.fill_holes()
+    kept = privatepages.fill_holes()
     assert 0 < sum(map(len, kept)) < 8 << 20
