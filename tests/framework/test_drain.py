@@ -30,17 +30,18 @@ async def test_what_is_in_flight_is_finished_and_told_to_close(site: StartSite) 
         return await gate(request)
 
     async with site(function) as at, asyncio.TaskGroup() as group:
-        client = await at.client()
+        client, idle = await at.client(), await at.client()
         await client.send(http.request("/wait"))
         await gate.entered.wait()
         drain = group.create_task(at.server.drain(20))
-        await asyncio.sleep(0.1)
+        assert await idle.ended()
         assert not drain.done()
         gate.leave.set()
         reply = await client.reply()
         assert (reply.body, reply.headers["connection"]) == (b"/wait", "close")
         assert await client.ended()
         client.close()
+        idle.close()
 
 
 async def test_idle_connections_are_closed(site: StartSite) -> None:
@@ -83,16 +84,17 @@ async def test_pipelined_requests_are_all_answered_and_the_last_is_told(site: St
         return await gate(request)
 
     async with site(function) as at, asyncio.TaskGroup() as group:
-        client = await at.client()
+        client, idle = await at.client(), await at.client()
         await client.send(http.request("/wait") + http.request("/a") + http.request("/b"))
         await gate.entered.wait()
         group.create_task(at.server.drain(20))
-        await asyncio.sleep(0.05)
+        assert await idle.ended()
         gate.leave.set()
         replies = [await client.reply() for _ in range(3)]
         assert [reply.body for reply in replies] == [b"/wait", b"/a", b"/b"]
         assert [reply.headers.get("connection") for reply in replies] == [None, None, "close"]
         client.close()
+        idle.close()
 
 
 async def test_what_takes_longer_than_the_time_given_is_cut_with_503(site: StartSite) -> None:
@@ -118,14 +120,15 @@ async def test_work_whose_client_left_is_finished_too(site: StartSite) -> None:
         return await gate(request)
 
     async with site(function) as at, asyncio.TaskGroup() as group:
-        client = await at.client()
+        client, idle = await at.client(), await at.client()
         await client.send(http.request("/wait"))
         await gate.entered.wait()
         client.writer.transport.abort()
         drain = group.create_task(at.server.drain(20))
-        await asyncio.sleep(0.1)
+        assert await idle.ended()
         assert not drain.done()
         gate.leave.set()
+        idle.close()
 
 
 async def test_every_connection_the_kernel_accepted_is_answered(site: StartSite) -> None:

@@ -54,6 +54,11 @@ async def test_a_place_given_to_who_was_cancelled_is_passed_on(given: bool) -> N
     if not given:
         door.leave()
     await asyncio.wait_for(door.enter(), 5)
+    async with asyncio.TaskGroup() as group:
+        later = group.create_task(door.enter())
+        await asyncio.sleep(0)
+        assert not later.done()  # one place was passed on, not two
+        door.leave()
 
 
 class Counted:

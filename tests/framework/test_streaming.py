@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from functions_framework import response, server, settings, signatures
+from functions_framework import presence, response, server, settings, signatures
 from functions_framework.exchange import Exchange
 from functions_framework.program import Program
 from functions_framework.registry import Note
@@ -106,16 +106,19 @@ async def test_head_gets_the_head_of_the_stream_alone() -> None:
 
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 async def test_a_stream_that_breaks_off_is_seen_by_the_client(version: bytes) -> None:
+    read = asyncio.Event()
+
     async def broken(exchange: Exchange) -> None:
         exchange.open(200, b"")
         await exchange.write(b"half")
-        await asyncio.sleep(0.05)
+        await read.wait()
         exchange.abort()
 
     async with scripted(broken) as port:
         client = await http.Client.open(port)
         await client.send(b"GET / HTTP/" + version + b"\r\nhost: x\r\n\r\n")
         await client.reader.readuntil(b"half")
+        read.set()
         if version == b"1.0":
             with pytest.raises(ConnectionResetError):
                 await client.reader.read()
@@ -180,10 +183,14 @@ async def test_a_client_that_leaves_a_stream_is_noticed_once() -> None:
 
 @pytest.mark.parametrize("how", ["reset", "closed"])
 async def test_a_client_that_leaves_before_its_answer_is_noticed(how: str) -> None:
-    entered, gone = asyncio.Event(), asyncio.Event()
+    entered, gone, told = asyncio.Event(), asyncio.Event(), []
 
     async def quiet(exchange: Exchange) -> None:
-        exchange.on_gone = gone.set
+        def left() -> None:
+            told.append(exchange.answered)
+            gone.set()
+
+        exchange.on_gone = left
         entered.set()
         await gone.wait()
 
@@ -195,13 +202,24 @@ async def test_a_client_that_leaves_before_its_answer_is_noticed(how: str) -> No
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
         await asyncio.wait_for(gone.wait(), 20)
+    assert told == [False]
 
 
-async def test_a_client_that_only_ends_its_side_gets_its_late_answer() -> None:
+async def test_a_client_that_only_ends_its_side_gets_its_late_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = asyncio.Event()
+    is_reset = presence._is_reset
+
+    def look(own: socket.socket) -> bool:
+        looked.set()
+        return is_reset(own)
+
     async def late(exchange: Exchange) -> None:
-        await asyncio.sleep(1.2)
+        await looked.wait()
         exchange.send(response.plain(200, "late"))
 
+    monkeypatch.setattr(presence, "_QUIET", 0.01)
+    monkeypatch.setattr(presence, "_ROUND_TRIP", 0.01)
+    monkeypatch.setattr(presence, "_is_reset", look)
     async with scripted(late) as port:
         got = await raw(port, http.request("/"))
     assert got.startswith(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n")
