@@ -46,7 +46,7 @@ def invoke(
     address = waiting.plain_url(item)
     if not address:
         raise failures.FunctionFailure(_not_callable(name, item))
-    body = _body(data)
+    body = body_of(data)
     if body and "content-type" not in {key.lower() for key in headers}:
         headers["Content-Type"] = "application/json" if body[:1] in (b"{", b"[") else "text/plain"
     started = time.perf_counter()
@@ -73,7 +73,8 @@ def _not_callable(name: str, item: dict[str, Any]) -> str:
     )
 
 
-def _body(data: str | None) -> bytes | None:
+def body_of(data: str | None) -> bytes | None:
+    """The bytes that -d means: the text itself, a file's, or those of standard input. Raises Failure."""
     if data is None:
         return None
     if data == "-":

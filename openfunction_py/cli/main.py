@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": ("delete", "delete"),
     "logs": ("logs", "logs"),
     "invoke": ("invoke", "invoke"),
+    "publish": ("publish", "publish"),
+    "why": ("why", "why"),
     "run": ("run", "run"),
     "version": ("version", "version"),
 }

@@ -38,13 +38,27 @@ def ofn(tmp_path: Path) -> Shell:
 
 
 @pytest.mark.parametrize(
-    "words", [("get", "functions"), ("invoke", "x"), ("apply", "-f", "-"), ("delete", "x")]
+    "words",
+    [
+        ("get", "functions"),
+        ("invoke", "x"),
+        ("apply", "-f", "-"),
+        ("delete", "x"),
+        ("why", "e"),
+        ("publish", "x"),
+    ],
 )
 def test_without_a_platform_a_command_says_how_to_get_one(ofn: Shell, words: tuple[str, ...]) -> None:
     done = ofn(*words)
     assert done.returncode == 4
     assert "ofn up -d" in done.stderr
     assert "--context" in done.stderr
+
+
+def test_publish_names_an_attribute_that_no_event_can_have(ofn: Shell) -> None:
+    done = ofn("publish", "door", "--attribute", "Upper=1")
+    assert done.returncode == 2
+    assert "name=value" in done.stderr
 
 
 def test_a_context_that_is_not_there_is_named(ofn: Shell) -> None:
