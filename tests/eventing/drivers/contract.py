@@ -416,3 +416,24 @@ class DurableContract(Contract):
             await handler.until(lambda numbers: set(numbers) >= set(acknowledged))
         assert len(acknowledged) == 300
         assert bus.health() == ""
+
+    @pytest.mark.slow
+    async def test_a_driver_whose_broker_is_gone_says_so_and_can_be_closed(
+        self, broker: Restartable, topic: str
+    ) -> None:
+        bus = await self.open(broker)
+        handler = Handler()
+        subscription = await bus.subscribe(topic, self.options(), handler)
+        await bus.publish(topic, message(topic, 1))
+        await handler.count(1)
+        broker.kill()
+        try:
+            with pytest.raises(port.PublishError) as told:
+                await bus.publish(topic, message(topic, 2))
+            assert told.value.temporary
+            assert bus.health()
+            async with asyncio.timeout(PATIENCE):
+                await subscription.stop()
+                await bus.close()
+        finally:
+            await asyncio.to_thread(broker.start)

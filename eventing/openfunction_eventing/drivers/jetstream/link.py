@@ -65,7 +65,7 @@ class Link:
             try:
                 return await self._connect(options)
             except (OSError, nats.errors.Error, TimeoutError) as error:
-                await self.client.close()
+                await self._forget()
                 if _refused(error):
                     raise self._refusal(error) from error
                 if asyncio.get_running_loop().time() + _PAUSE > deadline:
@@ -93,6 +93,12 @@ class Link:
             allow_reconnect=True, max_reconnect_attempts=-1, reconnect_time_wait=_RECONNECT_PAUSE
         )
         self.trouble = ""
+
+    async def _forget(self) -> None:
+        try:
+            await self.client.close()
+        except OSError as error:  # the server went first
+            self.trouble = _said(error)
 
     def _refusal(self, error: Exception) -> ComponentError:
         return self.component.error(f"NATS at {self.address} refuses the credentials: {_said(error)}")
@@ -134,7 +140,7 @@ class Link:
     async def close(self) -> None:
         """Leave."""
         self._closing = True
-        await self.client.close()
+        await self._forget()
 
 
 def _identity(component: Component) -> dict[str, Any]:

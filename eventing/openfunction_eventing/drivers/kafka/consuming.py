@@ -19,7 +19,7 @@ from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.handling import Handling
 from openfunction_eventing.drivers.kafka import lag
 from openfunction_eventing.drivers.kafka.offsets import Offsets
-from openfunction_eventing.drivers.kafka.settings import Settings
+from openfunction_eventing.drivers.kafka.settings import Settings, leave
 from openfunction_eventing.drivers.tasks import Tasks
 from openfunction_eventing.envelope import Message
 
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _LEAST_SESSION: Final = 6.0  # what a broker accepts unless it is told otherwise
 _HANDOVER: Final = 30.0
 _FETCH_MS: Final = 500
+_COMMIT: Final = 5.0
 _FOR_EVER_MS: Final = 2**31 - 1
 _PAUSE: Final = 0.2
 _TICK: Final = 1.0
@@ -152,7 +153,7 @@ class Reader:
             await lag.settle_positions(self._client)
         except (errors.KafkaError, OSError, TimeoutError) as error:
             await self._lag.close()
-            await self._client.stop()
+            await leave(self._client)
             raise settings.component.error(
                 f"{', '.join(self._topics)} cannot be read from Kafka at {settings.address}: {error}"
             ) from error
@@ -175,7 +176,7 @@ class Reader:
         await self._tasks.end()
         await self._store(client, tuple(self._offsets))
         await self._lag.close()
-        await client.stop()
+        await leave(client)
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -239,8 +240,9 @@ class Reader:
         if not ours:
             return True
         try:
-            await client.commit(ours)
-        except (errors.KafkaError, OSError) as error:  # tried again; what is lost comes again
+            async with asyncio.timeout(_COMMIT):
+                await client.commit(ours)
+        except (errors.KafkaError, OSError, TimeoutError) as error:  # tried again; what is lost comes again
             _log.warning("places could not be committed", extra={"error": str(error)})
             return False
         return True

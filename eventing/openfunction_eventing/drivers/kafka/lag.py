@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
-from openfunction_eventing.drivers.kafka.settings import Settings
+from openfunction_eventing.drivers.kafka.settings import Settings, leave
 from openfunction_eventing.drivers.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Watch:
             self._known = await self._lag.measure(self._client)
         except (errors.KafkaError, OSError, TimeoutError) as error:
             await self._lag.close()
-            await self._client.stop()
+            await leave(self._client)
             raise settings.component.error(
                 f"the group {self._group!r} cannot be made at {settings.address}: {error}"
             ) from error
@@ -150,7 +150,7 @@ class Watch:
         if client is not None:
             await self._tasks.end()
             await self._lag.close()
-            await client.stop()
+            await leave(client)
 
     async def _follow(self, client: AIOKafkaConsumer) -> None:
         while True:

@@ -10,10 +10,11 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, errors
 
 from openfunction_eventing.component import Component
-from openfunction_eventing.drivers.kafka.settings import Settings
+from openfunction_eventing.drivers.kafka.settings import Settings, leave
 from openfunction_eventing.drivers.port import PublishError
 
 _TIMEOUT_MS = 10_000
+_PATIENCE = 15.0
 # Names under which Dapr takes a record's key.
 _KEYS = ("partitionKey", "__key")
 # What a record has beside its value and key: room that the library adds to a message.
@@ -44,6 +45,7 @@ class Producer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: AIOKafkaProducer | None = None
+        self._trouble = ""
 
     @property
     def component(self) -> Component:
@@ -62,7 +64,7 @@ class Producer:
         try:
             await self._client.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
-            await self._client.stop()
+            await leave(self._client)
             raise self._settings.component.error(
                 f"Kafka at {self._settings.address} cannot be used: {error}"
             ) from error
@@ -72,8 +74,12 @@ class Producer:
         pending: list[asyncio.Future[Any] | PublishError] = [await self._begin(topic, one) for one in records]
         waiting = [one for one in pending if isinstance(one, asyncio.Future)]
         if waiting:
-            await asyncio.wait(waiting)
-        return [self._outcome(topic, one) for one in pending]
+            await asyncio.wait(waiting, timeout=_PATIENCE)
+        results = [self._outcome(topic, one) for one in pending]
+        self._trouble = next(
+            (str(one) for one in results if isinstance(one, PublishError) and one.temporary), ""
+        )
+        return results
 
     async def _begin(self, topic: str, one: Record | PublishError) -> asyncio.Future[Any] | PublishError:
         if isinstance(one, PublishError):
@@ -94,6 +100,9 @@ class Producer:
     def _outcome(self, topic: str, one: asyncio.Future[Any] | PublishError) -> Exception | None:
         if isinstance(one, PublishError):
             return one
+        if not one.done():  # the library goes on trying; to publish again is harmless
+            one.add_done_callback(_seen)
+            return self._failure(topic, TimeoutError(f"no acknowledgement within {_PATIENCE:g} s"))
         error = one.exception()
         if error is None:
             return None
@@ -125,14 +134,19 @@ class Producer:
         )
 
     def health(self) -> str:
-        """Empty while some broker is known, else a sentence."""
+        """Empty when the last publishing went well, else a sentence."""
         if self._client is None:
             return "the component is closed"
-        nodes = self._client.client.cluster.brokers()
-        return "" if nodes else f"Kafka at {self._settings.address} is out of reach"
+        return self._trouble
 
     async def close(self) -> None:
         """Send what is on its way, and leave."""
         client, self._client = self._client, None
         if client is not None:
-            await client.stop()
+            await leave(client)
+
+
+def _seen(done: asyncio.Future[Any]) -> None:
+    """An outcome that nobody waits for any more is no mistake of the program."""
+    if not done.cancelled():
+        done.exception()
