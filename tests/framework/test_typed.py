@@ -216,6 +216,21 @@ async def test_a_body_that_is_no_json_is_400(site: StartSite, written: Callable[
         assert (await at.ask("/", method="POST", body=b'{"a')).status == 400
 
 
+def marked(
+    given: Annotated[list[Annotated[float, pydantic.Field(ge=0)]], Body()],
+    most: Annotated[float, pydantic.Field(ge=0)] = 1.0,
+) -> Any:
+    return [given, most]
+
+
+async def test_numbers_that_pydantic_checks_are_finite_too(site: StartSite) -> None:
+    async with site(marked) as at:
+        assert (await at.ask("/?most=2", method="POST", body=b"[1.5]")).json == [[1.5], 2.0]
+        assert (await at.ask("/?most=inf", method="POST", body=b"[1.5]")).status == 422
+        assert (await at.ask("/", method="POST", body=b"[Infinity]")).status == 422
+        assert (await at.ask("/", method="POST", body=b'["NaN"]')).status == 422
+
+
 async def tag(given: Tag) -> Tag:
     return given
 

@@ -200,7 +200,7 @@ def pydantic_check(hint: Any) -> Check:
             "OptionalMissing",
             f"{hint!r} is checked by pydantic; add openfunction-functions-framework[typed] to the requirements",
         ) from error
-    adapter = pydantic.TypeAdapter(hint)
+    adapter = pydantic_adapter(hint)
 
     def checked(value: Any, path: str, problems: Problems) -> Any:
         try:
@@ -210,6 +210,16 @@ def pydantic_check(hint: Any) -> Check:
             return None
 
     return checked
+
+
+def pydantic_adapter(hint: Any) -> Any:  # Any: a pydantic.TypeAdapter
+    """Pydantic's adapter for an annotation; numbers are finite but where a model decides for itself."""
+    import pydantic  # noqa: PLC0415  # as above
+
+    try:
+        return pydantic.TypeAdapter(hint, config=pydantic.ConfigDict(allow_inf_nan=False))
+    except pydantic.PydanticUserError:  # a model, whose configuration is its own
+        return pydantic.TypeAdapter(hint)
 
 
 def pydantic_problems(error: Any, path: str) -> Problems:

@@ -215,7 +215,7 @@ def _pydantic_body(parameter: Parameter) -> Fill:
     """Validates the bytes themselves, which is faster than the values that they hold."""
     import pydantic  # noqa: PLC0415  # the annotation is pydantic's, so it is here
 
-    validate = pydantic.TypeAdapter(parameter.type).validate_json
+    validate = checks.pydantic_adapter(parameter.type).validate_json
 
     def fill(request: Request, problems: checks.Problems) -> Any:
         try:
