@@ -417,10 +417,15 @@ class DurableContract(Contract):
         assert len(acknowledged) == 300
         assert bus.health() == ""
 
+    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Shorten the driver's patience with a broker that does not answer."""
+        raise NotImplementedError
+
     @pytest.mark.slow
     async def test_a_driver_whose_broker_is_gone_says_so_and_can_be_closed(
-        self, broker: Restartable, topic: str
+        self, broker: Restartable, topic: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        self.hurry(monkeypatch)
         bus = await self.open(broker)
         handler = Handler()
         subscription = await bus.subscribe(topic, self.options(), handler)

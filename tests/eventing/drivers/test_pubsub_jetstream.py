@@ -13,7 +13,7 @@ import pytest
 
 from openfunction_eventing import drivers
 from openfunction_eventing.component import Component, ComponentError
-from openfunction_eventing.drivers.jetstream import streams
+from openfunction_eventing.drivers.jetstream import publisher, streams
 from openfunction_eventing.drivers.jetstream.watch import Watch
 from openfunction_eventing.drivers.port import SubscribeOptions
 from openfunction_eventing.drivers.pubsub_jetstream import JetStream
@@ -33,6 +33,9 @@ class TestContract(contract.DurableContract):
 
     def component(self, broker: contract.Restartable) -> Component:
         return Component("bus", "pubsub.jetstream", metadata={"natsURL": cast("brokers.Nats", broker).url})
+
+    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(publisher, "PATIENCE", 1.0)
 
 
 def component(broker: brokers.Nats, **metadata: str) -> Component:

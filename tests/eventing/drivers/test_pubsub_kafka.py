@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from openfunction_eventing.component import Component
+from openfunction_eventing.drivers.kafka import producing, settings
 from openfunction_eventing.drivers.port import SubscribeOptions
 from tests.eventing import brokers
 from tests.eventing.drivers import contract
@@ -30,3 +31,7 @@ class TestContract(contract.DurableContract):
     def options(self, **given: Any) -> SubscribeOptions:
         # Dapr's default is to begin with what comes next; the promises are about everything.
         return super().options(**{"start": "all", **given})
+
+    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(producing, "_PATIENCE", 1.0)
+        monkeypatch.setattr(settings, "_LEAVE", 1.0)
