@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +99,10 @@ def test_a_wrong_document_is_told(given: dict[str, Any], said: str) -> None:
 def test_spans(text: str, seconds: float | None) -> None:
     found = read_span(text)
     assert found == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_the_page_names_every_type() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "components.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([a-z0-9.-]+)` \|", page, re.MULTILINE)
+    assert told == list(drivers.TYPES)
+    assert all(f"`{old}`" in page for old in ("pubsub.natsstreaming", "pubsub.stan"))
