@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import demo_events
+
 from openfunction_py.lib import home as homes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -226,6 +228,37 @@ def _until_changed(address: str) -> None:
     raise SystemExit("demo: the new source never answered")
 
 
+def by_events(demo: Demo) -> None:
+    """The same digits as events: EventSource, bus, Trigger, the function at zero, its answer as the next event."""
+    collector = demo_events.Collector()
+    try:
+        demo.ofn("apply", "-f", "samples/digits-events", "--wait")
+        demo.ofn("apply", "-f", "-", text=collector.trigger())
+        demo_events.until_ready(demo.json)
+        desk = demo_events.desk(demo.json, collector)
+        digits = [(png(pixels), expected) for pixels, expected in held_out(demo.home)]
+        accuracy = desk.accuracy(digits)
+        say(f"   accuracy {accuracy:.3f} on {len(digits)} digits, each answer an event")
+        if accuracy < 0.9:
+            raise SystemExit("demo: the classifier does not do what it was trained for")
+        say(f"   publish to answer: {demo_events.latencies(desk, digits[0][0], lambda: until_zero(demo))}")
+        desk.post("a-letter", digits[0][0], kind="letter.drawn")
+        for event, word in (("digit-0", "replied"), ("a-letter", "filtered")):
+            say(f"   ofn why {event}\n{story_of(demo, event, word)}")
+    finally:
+        collector.close()
+
+
+def story_of(demo: Demo, event: str, word: str) -> str:
+    """What `ofn why` says of an event, once it has come as far as a word."""
+    told, end = "", time.monotonic() + 20
+    while time.monotonic() < end:
+        told = demo.ofn("why", event).rstrip()
+        if word in told:
+            return told
+    raise SystemExit(f"demo: the story of {event} lacks {word!r}:\n{told}")
+
+
 def size_of(folder: Path) -> float:
     """Megabytes below a folder."""
     return (
@@ -259,6 +292,8 @@ def story(demo: Demo) -> None:
         wake(demo, name)
     say("5. a change of source, under load")
     update_under_load(demo)
+    say("6. the held-out digits as events")
+    by_events(demo)
 
 
 def main() -> int:
