@@ -121,6 +121,9 @@ class Runner:
             await self._start()
         except images.NotRunnableError as problem:
             return problem
+        except errors.Unreachable as error:
+            # Nobody's fault who wrote the Pod: it is still being made, and what watches it does not give up on it.
+            return images.NotRunnableError("ContainerCreating", f"the API does not answer: {error}")
         except errors.ApiError as error:
             return images.NotRunnableError("ConfigNotReadable", f"what it needs cannot be read: {error}")
         except Exception as error:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
+
 from openfunction_py.api.upstream import core
-from openfunction_py.node import processes
+from openfunction_py.kube import errors
+from openfunction_py.node import environment, processes
 from tests.node.house import House, eventually, fetch, is_ready
 
 PORTS = [{"containerPort": 8080}]
@@ -62,6 +65,27 @@ def state_reason(pod: core.Pod) -> str:
     """The reason the Pod's one container waits for, if it does."""
     found = [one.state.waiting for one in pod.status.container_statuses]
     return found[0].reason if found and found[0] else ""
+
+
+async def test_an_api_that_is_away_for_a_moment_is_no_failure_of_the_pod(
+    running: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve, calls = environment.resolve, 0
+
+    async def away_at_first(*given: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise errors.Unreachable("no answer")
+        return await resolve(*given, **named)
+
+    monkeypatch.setattr(environment, "resolve", away_at_first)
+    await running.pod("a", {"image": running.picture(), "ports": PORTS}, revision="r")
+    said = await running.until("a", lambda pod: pod.status.container_statuses and state(pod).waiting)
+    waiting = state(said).waiting
+    assert waiting is not None
+    assert waiting.reason == "ContainerCreating"
+    assert (await running.until("a", is_ready)).status.container_statuses[0].restart_count == 0
 
 
 async def test_an_image_that_is_not_here_says_what_would_make_it_run(running: House) -> None:
