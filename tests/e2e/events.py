@@ -10,8 +10,6 @@ import time
 
 from tests.e2e import lines, platform
 
-VICTIMS = {"dispatcher": "openfunction_eventing.dispatcher", "broker": "nats-server"}
-
 
 def run(*, events: int = 1000, rounds: int = 5) -> None:
     """Print what was seen; an assertion ends it."""
@@ -25,7 +23,7 @@ def run(*, events: int = 1000, rounds: int = 5) -> None:
         print(
             f"e2e events: jetstream with sync always, post to answer: from zero {shown(cold)}; warm {shown(warm)}"
         )
-        for name, victim in VICTIMS.items():
+        for name, victim in lines.VICTIMS.items():
             print(f"e2e events: {lines.flow(there, collector, name, victim, events=events)}", flush=True)
 
 

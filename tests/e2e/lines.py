@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import http.client
 import json
 import os
 import signal
@@ -15,6 +16,13 @@ from typing import Any, Self
 from tests.e2e import platform
 
 VERSION = "events.openfunction.io/v1alpha1"
+# Who is killed → the role, or words of the command line.
+VICTIMS = {
+    "dispatcher": "openfunction_eventing.dispatcher",
+    "broker": "nats-server",
+    "source": "openfunction_eventing.source",
+    "gateway": "gateway",
+}
 ANSWER = """
 import functions_framework
 from cloudevents.http import CloudEvent
@@ -151,12 +159,15 @@ def post(address: str, event: str, kind: str, n: int) -> int:
         return platform.request(
             address, body=json.dumps({"n": n}).encode(), headers=headers, timeout=20
         ).status
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return 0
 
 
 def kill(there: platform.Platform, words: str) -> None:
-    """kill -9 of the process of this platform whose command line has these words."""
+    """kill -9 of a process of this platform by its role, or by words of its command line."""
+    if words in there.pids():
+        os.kill(there.pids()[words], signal.SIGKILL)
+        return
     found = [one for one in platform.processes_of(there.home) if words in one]
     assert found, f"nothing of this platform runs as {words}"
     for one in found:

@@ -70,14 +70,11 @@ def test_an_id_that_nobody_knows_is_not_found(line: platform.Platform) -> None:
     assert line.run("why", "nobody").returncode == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "victim"),
-    [("dispatcher", "openfunction_eventing.dispatcher"), ("broker", "nats-server")],
-)
+@pytest.mark.parametrize("name", lines.VICTIMS)
 def test_every_acknowledged_event_is_handled_though_somebody_is_killed(
-    line: platform.Platform, collector: lines.Collector, name: str, victim: str
+    line: platform.Platform, collector: lines.Collector, name: str
 ) -> None:
-    print(lines.flow(line, collector, name, victim, events=200))
+    print(lines.flow(line, collector, name, lines.VICTIMS[name], events=200))
 
 
 def steps(there: platform.Platform, event: str) -> set[str]:
