@@ -10,8 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import nats
+import pytest
 
 from tests.e2e import platform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 BUS = """
 apiVersion: events.openfunction.io/v1alpha1

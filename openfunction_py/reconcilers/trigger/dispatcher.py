@@ -29,7 +29,9 @@ class Reconciler:
     def __init__(self, manager: managers.Manager, buses: Buses) -> None:
         """Read through the manager's caches, write through its client."""
         self._buses = buses
-        self._owned = owned.Owned(manager, (core.ConfigMap, keda.ScaledObject, apps.Deployment), writer=MANAGER)
+        self._owned = owned.Owned(
+            manager, (core.ConfigMap, keda.ScaledObject, apps.Deployment), writer=MANAGER
+        )
 
     async def reconcile(self, request: types.Request) -> types.Result:
         """Documents first, then the Deployment; without Triggers there is no dispatcher."""
