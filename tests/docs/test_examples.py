@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ ORDER = (
     ),
     *("delete", "run"),
 )
+ON_A_BUS = ("publish", "why")  # these ask for a bus and an event: tests/e2e/test_event_line.py runs them
 TALKATIVE = """\
 apiVersion: core.openfunction.io/v1beta2
 kind: Function
@@ -62,8 +64,15 @@ def until(lines: Iterator[str], wanted: str) -> bool:
 
 
 def test_every_command_is_in_the_order() -> None:
-    assert sorted(ORDER) == sorted(main.COMMANDS)
-    assert all(examples(command) for command in ORDER)
+    assert sorted((*ORDER, *ON_A_BUS)) == sorted(main.COMMANDS)
+    assert all(examples(command) for command in (*ORDER, *ON_A_BUS))
+
+
+@pytest.mark.parametrize("command", ON_A_BUS)
+def test_an_example_that_needs_a_bus_has_only_words_that_its_command_takes(command: str) -> None:
+    for example in examples(command):
+        parsed = test_reference.COMMANDS[f"ofn {command}"].make_context(command, shlex.split(example)[2:])
+        assert parsed.params
 
 
 def test_the_examples_of_the_help_pages_work_one_after_the_other(there: checkout.Checkout) -> None:
