@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
     from tests.wire.servers import Server
 
 SERVERS = ("embedded", "real")
+# Folders whose tests start brokers, builds or other frameworks; `make test ARGS=fast` leaves them out.
+SLOW = (
+    "conformance",
+    "builder",
+    "eventing/drivers",
+    "eventing/sidecar",
+    "eventing/dispatcher",
+    "eventing/sources",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in a slow folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.wire) for name in SERVERS])
