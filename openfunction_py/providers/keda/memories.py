@@ -5,11 +5,12 @@ Measurements are no objects: they may be lost, and after a restart each object s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from openfunction_py.autoscaling import hpa, keda
 from openfunction_py.autoscaling.scalers import Reading
+from openfunction_py.controller.types import Request
 
 
 @dataclass(slots=True)
@@ -39,6 +40,30 @@ class Memory:
     def sync_due(self, now: float) -> bool:
         """Whether the HPA's look is due."""
         return self.synced is None or now - self.synced >= hpa.SYNC_PERIOD - SLACK
+
+
+class Memories:
+    """A Memory for each object; `again` is told which object to look at when word of work comes."""
+
+    def __init__(self) -> None:
+        """Nothing was measured yet."""
+        self._known: dict[Request, Memory] = {}
+        self.again: Callable[[Request], None] | None = None
+
+    def of(self, request: Request) -> Memory:
+        """The Memory of an object, a new one at first."""
+        return self._known.setdefault(request, Memory())
+
+    def drop(self, request: Request) -> None:
+        """The object is gone."""
+        self._known.pop(request, None)
+
+    def woken(self, request: Request, came: bool) -> None:  # noqa: FBT001 - a callback's second value
+        """A message came, or the listening for one just began: look again."""
+        memory = self.of(request)
+        memory.woken, memory.poked = memory.woken or came, True
+        if self.again is not None:
+            self.again(request)
 
 
 # A timer may fire a little early; a look that close to its time is that look.

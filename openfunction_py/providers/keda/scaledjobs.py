@@ -13,13 +13,12 @@ from openfunction_py.api import meta
 from openfunction_py.api.upstream import batch, core
 from openfunction_py.api.upstream import keda as objects
 from openfunction_py.autoscaling import scaled_job
-from openfunction_py.controller import controller as controllers
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, naming
-from openfunction_py.providers.keda import specs
+from openfunction_py.providers.keda import memories, specs
 from openfunction_py.providers.keda.measuring import PUSHED, Measuring, environment
 from openfunction_py.providers.keda.memories import Memory, Seen
 from openfunction_py.providers.keda.parameters import Look, Sources
@@ -43,24 +42,17 @@ class Reconciler:
         self._jobs = manager.lister(batch.Job)
         self._pods = manager.lister(core.Pod)
         self._measuring = measuring
-        self._memories: dict[types.Request, Memory] = {}
-        self.wakes = Wakes(reading.jetstream, self._woken)
-        self.controller: controllers.Controller | None = None
-
-    def _woken(self, request: types.Request, came: bool) -> None:  # noqa: FBT001 - a callback's second value
-        memory = self._memories.setdefault(request, Memory())
-        memory.woken, memory.poked = memory.woken or came, True
-        if self.controller is not None:
-            self.controller.enqueue(request)
+        self.memories = memories.Memories()
+        self.wakes = Wakes(reading.jetstream, self.memories.woken)
 
     async def reconcile(self, request: types.Request) -> types.Result:
         """Make Jobs when it is time to look, remove old ones, then the status once."""
         current = self._objects.get(request.namespace, request.name)
         if current is None or current.metadata.deletion_timestamp:
-            self._memories.pop(request, None)
+            self.memories.drop(request)
             self.wakes.want(request, ())
             return types.Result()
-        memory = self._memories.setdefault(request, Memory())
+        memory = self.memories.of(request)
         owned = self._jobs.owned_by(current.metadata.uid)
         memory.made -= {one.metadata.name for one in owned}
         now, interval = self._clock.now(), specs.interval(current)
@@ -209,5 +201,5 @@ def install(manager: managers.Manager, *, reading: Readers, sources: Sources) ->
         managers.Watch(objects.ScaledJob, managers.by_self),
         managers.Watch(batch.Job, managers.by_owner("ScaledJob")),
     ]
-    reconciler.controller = manager.add("scaledjob", reconciler, watches=watches)
+    reconciler.memories.again = manager.add("scaledjob", reconciler, watches=watches).enqueue
     manager.add_runner("keda-job-wakes", reconciler.wakes.run)

@@ -13,7 +13,6 @@ from openfunction_py.api import meta
 from openfunction_py.api.upstream import apps
 from openfunction_py.api.upstream import keda as objects
 from openfunction_py.autoscaling import hpa, keda
-from openfunction_py.controller import controller as controllers
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
@@ -41,21 +40,14 @@ class Reconciler:
         self._deployments = manager.lister(apps.Deployment)
         self._sets = manager.lister(apps.StatefulSet)
         self._measuring = measuring
-        self._memories: dict[types.Request, Memory] = {}
-        self.wakes = Wakes(reading.jetstream, self._woken)
-        self.controller: controllers.Controller | None = None
-
-    def _woken(self, request: types.Request, came: bool) -> None:  # noqa: FBT001 - a callback's second value
-        memory = self._memories.setdefault(request, Memory())
-        memory.woken, memory.poked = memory.woken or came, True
-        if self.controller is not None:
-            self.controller.enqueue(request)
+        self.memories = memories.Memories()
+        self.wakes = Wakes(reading.jetstream, self.memories.woken)
 
     async def reconcile(self, request: types.Request) -> types.Result:
         """Look when it is time, write the scale, then the status once."""
         current = self._objects.get(request.namespace, request.name)
         if current is None or current.metadata.deletion_timestamp:
-            self._memories.pop(request, None)
+            self.memories.drop(request)
             self.wakes.want(request, ())
             return types.Result()
         now = self._clock.now()
@@ -64,7 +56,7 @@ class Reconciler:
             self.wakes.want(request, ())
             await self._write(current, outcome.unscalable(current, now=now))
             return types.Result()
-        memory = self._memories.setdefault(request, Memory())
+        memory = self.memories.of(request)
         env = environment(target.spec.template.spec.containers)
         looks = await self._measuring.looks(current.spec.triggers, namespace=request.namespace, env=env)
         self._listen(request, target, looks)
@@ -186,5 +178,5 @@ def install(manager: managers.Manager, *, reading: Readers, sources: Sources) ->
         managers.Watch(apps.Deployment, of_target("Deployment")),
         managers.Watch(apps.StatefulSet, of_target("StatefulSet")),
     ]
-    reconciler.controller = manager.add("scaledobject", reconciler, watches=watches, workers=4)
+    reconciler.memories.again = manager.add("scaledobject", reconciler, watches=watches, workers=4).enqueue
     manager.add_runner("keda-wakes", reconciler.wakes.run)

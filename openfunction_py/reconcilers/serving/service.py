@@ -9,7 +9,8 @@ from openfunction_py.api import meta
 from openfunction_py.api.functions import Function
 from openfunction_py.api.servings import Serving
 from openfunction_py.api.upstream.knative import KnativeService, Revision
-from openfunction_py.reconcilers.serving.verdicts import Verdict, within
+from openfunction_py.controller import owned
+from openfunction_py.reconcilers.serving.verdicts import Verdict
 from openfunction_py.resources import labels, states
 
 
@@ -31,8 +32,8 @@ def holds(found: KnativeService, wanted: KnativeService) -> bool:
     """Whether the Service runs what this version wants; defaults that a server adds do not count."""
     return (
         found.metadata.labels.get(labels.SERVING) == wanted.metadata.labels[labels.SERVING]
-        and within(wanted.to_wire()["spec"], found.to_wire()["spec"])
-        and within(wanted.metadata.labels, found.metadata.labels)
+        and owned.within(wanted.to_wire()["spec"], found.to_wire()["spec"])
+        and owned.within(wanted.metadata.labels, found.metadata.labels)
     )
 
 

@@ -13,9 +13,9 @@ from openfunction_py.api.functions import Function
 from openfunction_py.api.servings import Serving
 from openfunction_py.api.upstream import apps, batch, dapr, keda
 from openfunction_py.api.upstream.knative import KnativeService
-from openfunction_py.controller import cache
+from openfunction_py.controller import cache, owned
 from openfunction_py.controller import manager as managers
-from openfunction_py.reconcilers.serving.verdicts import Verdict, within
+from openfunction_py.reconcilers.serving.verdicts import Verdict
 from openfunction_py.resources import async_workloads, dapr_components, labels, scaled_objects, states
 
 SCALERS: tuple[type[meta.Object], ...] = (keda.ScaledObject, keda.ScaledJob)
@@ -74,7 +74,7 @@ class Upkeep:
         return {
             one.metadata.name: one.spec.type
             for one in found
-            if isinstance(one, dapr.Component) and not _is_of(one, function)
+            if isinstance(one, dapr.Component) and not owned.is_of(one, function)
         }
 
     def found(self, one: meta.Object) -> meta.Object | None:
@@ -89,7 +89,7 @@ class Upkeep:
         """Why an object of our name cannot be ours."""
         for one in objects:
             found = self.found(one)
-            if found is not None and not _is_of(found, function):
+            if found is not None and not owned.is_of(found, function):
                 sentence = (
                     f"there is a {found.kind} {found.metadata.name} that is not this Function's; delete it"
                 )
@@ -99,7 +99,8 @@ class Upkeep:
     async def make(self, objects: Iterable[meta.Object], *, manager: str) -> None:
         """Apply what differs; raises errors.ApiError."""
         for one in objects:
-            if not holds(self.found(one), one):
+            found = self.found(one)
+            if found is None or not owned.holds(found, one):
                 await self._client.apply(one, manager=manager)
 
     async def remove(self, function: Function, keep: Sequence[meta.Object], *, only: Sequence[type]) -> None:
@@ -114,20 +115,6 @@ class Upkeep:
         """Delete the Knative Service of an earlier version that was reached by requests."""
         name = labels.knative_service(function.metadata.name)
         found = self._services.get(function.metadata.namespace, name)
-        if found is not None and _is_of(found, function):
+        if found is not None and owned.is_of(found, function):
             about = found.metadata
             await self._client.delete(KnativeService, about.name, namespace=about.namespace, uid=about.uid)
-
-
-def _is_of(one: meta.Object, function: Function) -> bool:
-    return any(owner.uid == function.metadata.uid for owner in one.metadata.owner_references)
-
-
-def holds(found: meta.Object | None, wanted: meta.Object) -> bool:
-    """Whether an object is what is wanted; defaults that a server adds do not count."""
-    if found is None:
-        return False
-    have, want = found.to_wire(), wanted.to_wire()
-    ignored = ("metadata", "status", "apiVersion", "kind")
-    same = all(within(value, have.get(key)) for key, value in want.items() if key not in ignored)
-    return same and within(wanted.metadata.labels, found.metadata.labels)

@@ -41,12 +41,3 @@ def _left(serving: Serving, now: datetime) -> float | None:
 def until_timeout(serving: Serving, verdict: Verdict, *, now: datetime) -> float | None:
     """Seconds until a version that is still starting has failed; None without a limit."""
     return _left(serving, now) if verdict.state == states.STARTING else None
-
-
-def within(wanted: object, found: object) -> bool:
-    """Whether everything wanted is there; an empty value and no value are the same to a server."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(within(value, found[key]) if key in found else not value for key, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(map(within, wanted, found))
-    return wanted == found
