@@ -25,6 +25,7 @@ from functions_framework.site import Site
 
 _ANY_STREAM = 2**31 - 1
 _WINDOW = 1 << 20  # of the connection and of each stream; a body is bounded by max_body
+_LINGER = 0.5  # seconds for a client to read why the connection ends
 _BODIES = 2  # times max_body may wait for their ends on one connection
 _CONTINUE = [(b":status", b"100")]
 _GONE = "the client is gone"
@@ -361,8 +362,19 @@ class Connection(asyncio.Protocol):
         self._flush()
         for stream in list(self._running):
             self._lose(stream)
-        if self._transport is not None:
-            self._transport.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Send no more, and drop what still arrives: closing over unread bytes would reset away the GOAWAY."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        transport.write_eof()
+        transport.resume_reading()
+        self._site.loop.call_later(_LINGER, transport.close)
 
     def _refuse_all(self, code: h2.errors.ErrorCodes) -> None:
         self._h2.close_connection(code)

@@ -42,7 +42,7 @@ def test_h2spec(tmp_path: Path) -> None:
         code = server.wait(20)
         assert server.stderr is not None
         server.stderr.close()
-    cases = list(ElementTree.parse(report).iter("testcase"))
+    cases = list(ElementTree.fromstring(_readable(report)).iter("testcase"))
     failed = {
         case.get("classname")
         for case in cases
@@ -51,3 +51,9 @@ def test_h2spec(tmp_path: Path) -> None:
     assert len(cases) > 140
     assert failed == DIFFERENCES.keys(), failed
     assert code == 0
+
+
+def _readable(report: Path) -> str:
+    """The report without control characters: h2spec copies into it what a server sent, byte by byte."""
+    text = report.read_bytes().decode(errors="replace")
+    return "".join(character for character in text if character.isprintable() or character.isspace())
