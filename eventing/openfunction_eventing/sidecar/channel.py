@@ -19,6 +19,10 @@ class AppAway(EventingError):  # noqa: N818 - what it is, not that it is an erro
     """The app is not there; what was to be delivered may be delivered when it is."""
 
 
+class AppLeft(EventingError):  # noqa: N818 - as above
+    """Who read went away for good before it answered; what it had is the broker's again."""
+
+
 class AppRefused(EventingError):  # noqa: N818 - as above
     """The app answered, and with an error."""
 

@@ -21,7 +21,7 @@ from openfunction_eventing.envelope import Message
 from openfunction_eventing.sidecar import envelopes, refusals, scoping
 from openfunction_eventing.sidecar.bulks import Collector
 from openfunction_eventing.sidecar.catalog import Catalog
-from openfunction_eventing.sidecar.channel import AppRefused, Delivery, Status
+from openfunction_eventing.sidecar.channel import AppLeft, AppRefused, Delivery, Status
 from openfunction_eventing.sidecar.delivering import Deliverer, Ending
 from openfunction_eventing.sidecar.publishing import Publisher
 from openfunction_eventing.sidecar.subscriptions import Subscription
@@ -62,7 +62,7 @@ class Consumer:
         one = Delivery(self._of.pubsub, self._of.topic, path, event, metadata, entry, self._of.raw)
         try:
             status = await self._deliverer.while_up(self._of.pubsub, lambda: self._try(one))
-        except Ending:
+        except (Ending, AppLeft):
             return RETRY
         except AppRefused as error:
             _log.warning("the app did not take an event", topic=self._of.topic, error=str(error))

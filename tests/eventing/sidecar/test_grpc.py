@@ -180,8 +180,11 @@ async def test_a_stream_brings_events_and_takes_what_became_of_them(made: Setup)
     await until(lambda: made.sidecar.consumers.subscriptions == [])
 
 
-async def test_a_stream_that_hangs_up_leaves_its_event_to_the_broker(made: Setup) -> None:
-    initial = api.SubscribeTopicEventsRequestInitialAlpha1(pubsub_name="bus", topic="t")
+@pytest.mark.parametrize("dead_letter", ["", "dead"])
+async def test_a_stream_that_hangs_up_leaves_its_event_to_the_broker(made: Setup, dead_letter: str) -> None:
+    initial = api.SubscribeTopicEventsRequestInitialAlpha1(
+        pubsub_name="bus", topic="t", dead_letter_topic=dead_letter
+    )
     async with grpc.aio.insecure_channel(f"127.0.0.1:{made.servers.grpc_port}") as channel:
         call = api.DaprStub(channel).SubscribeTopicEventsAlpha1()
         await call.write(api.SubscribeTopicEventsRequestAlpha1(initial_request=initial))
@@ -189,7 +192,10 @@ async def test_a_stream_that_hangs_up_leaves_its_event_to_the_broker(made: Setup
         await made.sidecar.publisher.publish("bus", "t", b"x", content_type="text/plain", metadata={})
         assert (await call.read()).event_message.data == b"x"
         call.cancel()
-    await until(lambda: [one.kind for one in made.bus.readings["t"][0].verdicts] == ["retry"])
+    await until(lambda: made.sidecar.consumers.subscriptions == [])
+    await made.bus.readings["t"][0].stop()
+    assert [one.kind for one in made.bus.readings["t"][0].verdicts] == ["retry"]
+    assert [topic for topic, _ in made.bus.stored] == ["t"]
 
 
 async def test_a_stream_without_a_topic_is_refused(made: Setup) -> None:

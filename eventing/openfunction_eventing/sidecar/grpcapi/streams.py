@@ -10,7 +10,7 @@ from typing import Any
 from functions_framework.dapr.stubs import api, grpc
 from openfunction_eventing.component import ComponentError
 from openfunction_eventing.sidecar import callbacks, refusals
-from openfunction_eventing.sidecar.channel import AppRefused, Delivery, Status
+from openfunction_eventing.sidecar.channel import AppLeft, Delivery, Status
 from openfunction_eventing.sidecar.grpcapi import told
 from openfunction_eventing.sidecar.sidecar import Sidecar
 from openfunction_eventing.sidecar.subscriptions import STREAMING, Rule, Subscription
@@ -26,9 +26,12 @@ class Stream:
         self._out: asyncio.Queue[_Message | None] = asyncio.Queue()
         # A message may be under way twice: the answers come in the order of the sending.
         self._due: Mapping[str, deque[asyncio.Future[Status]]] = defaultdict(deque)
+        self._ended = False
 
     async def deliver(self, one: Delivery) -> Status:
-        """Send an event and wait for what is said of it; raises AppRefused when the stream ends before."""
+        """Send an event and wait for what is said of it; raises AppLeft when the stream ends before."""
+        if self._ended:
+            raise AppLeft("the stream has ended")
         answer: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         message = callbacks.topic_event(one)
         self._due[message.id].append(answer)
@@ -53,13 +56,18 @@ class Stream:
                 answer.set_result(callbacks.status(processed.status.status))
                 return
 
+    def hang_up(self) -> None:
+        """Send no more; whoever serves the stream ends it."""
+        self._out.put_nowait(None)
+
     def end(self) -> None:
         """Send no more; what waits for an answer gets none."""
-        self._out.put_nowait(None)
+        self._ended = True
+        self.hang_up()
         for due in self._due.values():
             for answer in due:
                 if not answer.done():
-                    answer.set_exception(AppRefused("the stream has ended"))
+                    answer.set_exception(AppLeft("the stream has ended"))
             due.clear()
 
 
@@ -87,8 +95,9 @@ class Streams:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the sidecar ends; subscribe again")
         finally:
             reading.cancel()
-            stream.end()
             self._open.pop(number, None)
+            # Ended once the reading has begun to stop: what comes back unsettled must not be sent here again.
+            asyncio.get_running_loop().call_soon(stream.end)
             await self._sidecar.consumers.stop(number)
 
     async def stop(self) -> None:
@@ -127,4 +136,4 @@ async def _read(incoming: AsyncIterator[_Message], stream: Stream) -> None:
             if message.HasField("event_processed"):
                 stream.settle(message.event_processed)
     finally:
-        stream.end()
+        stream.hang_up()
