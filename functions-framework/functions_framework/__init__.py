@@ -14,6 +14,7 @@ from functions_framework.registry import cloud_event, http, typed
 if TYPE_CHECKING:
     from functions_framework.apps import LazyWSGIApp, app, create_app
     from functions_framework.cloudevent import CloudEvent
+    from functions_framework.connections.websocket import WebSocket, WebSocketClosed
     from functions_framework.context.out import FunctionOut
     from functions_framework.context.user_context import UserContext
     from functions_framework.context.user_context import UserContext as Context
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from functions_framework.response import Response
     from functions_framework.signatures.parameters import Body, Header, Json, Query
     from functions_framework.signatures.websocket import websocket
-    from functions_framework.sockets import WebSocket, WebSocketClosed
     from functions_framework.sse import Event
 
 __all__ = [
@@ -86,8 +86,8 @@ _LAZY = {
     "on_shutdown": "lifecycle",
     "on_startup": "lifecycle",
     "set_ready": "readiness",
-    "WebSocket": "sockets",
-    "WebSocketClosed": "sockets",
+    "WebSocket": "connections.websocket",
+    "WebSocketClosed": "connections.websocket",
     "websocket": "signatures.websocket",
     "Plugin": "plugins",
     "CloudEvent": "cloudevent",

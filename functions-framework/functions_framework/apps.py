@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from functions_framework import errors, exits, flow, loader, registry, response, settings
+from functions_framework import errors, exits, loader, registry, response, settings
+from functions_framework.calls import flow
 from functions_framework.function import Function
 from functions_framework.program import Program
 from functions_framework.request import Request

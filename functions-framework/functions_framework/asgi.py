@@ -10,7 +10,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from functions_framework import exits, response, sockets
+from functions_framework import exits, response
+from functions_framework.connections import websocket
 from functions_framework.request import Request
 from functions_framework.response import Reply, Response
 
@@ -53,7 +54,7 @@ async def run(application: Application, received: Request, state: dict[str, Any]
     return await _Run(application, received).begin(scope(received, state))
 
 
-async def converse(application: Application, socket: sockets.WebSocket, state: dict[str, Any]) -> None:
+async def converse(application: Application, socket: websocket.WebSocket, state: dict[str, Any]) -> None:
     """Let the application hold a conversation; one that it closes before it accepts is refused."""
     made = {
         **scope(socket.request, state),
@@ -68,7 +69,7 @@ async def converse(application: Application, socket: sockets.WebSocket, state: d
 class _Talk:
     """One WebSocket under ASGI's names."""
 
-    def __init__(self, socket: sockets.WebSocket) -> None:
+    def __init__(self, socket: websocket.WebSocket) -> None:
         self._socket = socket
         self._connected = self._accepted = False
 
@@ -79,7 +80,7 @@ class _Talk:
             return {"type": "websocket.connect"}
         try:
             message = await self._socket.receive()
-        except sockets.WebSocketClosed as closed:
+        except websocket.WebSocketClosed as closed:
             return {"type": "websocket.disconnect", "code": closed.code, "reason": closed.reason}
         return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
 
@@ -101,7 +102,7 @@ class _Talk:
                 await self._socket.close(message.get("code") or 1000, message.get("reason") or "")
             elif kind != "websocket.close":
                 raise RuntimeError(f"the ASGI application sent {kind!r}, which this server does not know")
-        except sockets.WebSocketClosed as closed:
+        except websocket.WebSocketClosed as closed:
             raise OSError(str(closed)) from closed
 
 

@@ -15,8 +15,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from functions_framework import ending, exits, guard, listeners, notices, page, settings
+from functions_framework import exits, notices, settings
+from functions_framework.connections import page
 from functions_framework.registry import SIGNATURES
+from functions_framework.serving import ending, guard, listeners
 
 if TYPE_CHECKING:
     from functions_framework.program import Program
@@ -89,7 +91,7 @@ def _serve(load: Callable[[], Program], chosen: settings.InstanceSettings, *, de
     """Serve behind a guard, or in this process where one is not wanted; gives the exit code."""
     alone = debug or not chosen.guard or bool(chosen.control) or not hasattr(os, "fork")
     if alone and chosen.workers == 1:
-        from functions_framework import instance  # noqa: PLC0415  # as in _load
+        from functions_framework.serving import instance  # noqa: PLC0415  # as in _load
 
         program = load()
         listener = listeners.of(chosen, os.environ)
@@ -109,7 +111,7 @@ def _guard(load: Callable[[], Program], chosen: settings.InstanceSettings) -> in
         raise
 
     def become(shared: page.Page, line: socket.socket) -> NoReturn:
-        from functions_framework import worker  # noqa: PLC0415  # as in _load
+        from functions_framework.serving import worker  # noqa: PLC0415  # as in _load
 
         worker.become(load, chosen, listener, worker.Tie(shared, line))
 

@@ -17,7 +17,7 @@ from functions_framework.function import Function
 from functions_framework.program import Program
 
 if TYPE_CHECKING:
-    from functions_framework.around import Plan
+    from functions_framework.calls.around import Plan
     from functions_framework.context.document import Context
     from functions_framework.hooks import Hook, Stage
     from functions_framework.metrics import Metrics
@@ -153,7 +153,7 @@ def _surrounded(function: Function, source: Source, means: _Means) -> Function:
         return _unhooked(function, source, means)
     plan = _plan(function, source, means)
     if plan is not None:
-        from functions_framework import around  # noqa: PLC0415  # loaded where something is put around
+        from functions_framework.calls import around  # noqa: PLC0415  # loaded where something is put around
 
         return around.around(function, plan)
     return function if means.metrics is None else means.metrics.counted(function)
@@ -177,7 +177,7 @@ def _plan(function: Function, source: Source, means: _Means) -> Plan | None:
     pre, post, makers = _hooks(function, source, means)
     if not (pre or post or means.tracer is not None or means.fields):
         return None
-    from functions_framework.around import Plan  # noqa: PLC0415  # as above
+    from functions_framework.calls.around import Plan  # noqa: PLC0415  # as above
 
     observers = tuple(one for one in (means.metrics, means.tracer) if one is not None)
     return Plan(pre, post, makers, observers, means.metrics)

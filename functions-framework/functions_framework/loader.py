@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from functions_framework import (
     contract,
     courtesies,
-    deadline,
     exits,
+    importdeadline,
     instrument,
     lifecycle,
     neighbours,
@@ -66,7 +66,7 @@ def load(
 
         execution.install(environ)
     lifecycle.take()  # what another file noted in this process is not this one's
-    with deadline.importing(source, settings.import_seconds):
+    with importdeadline.importing(source, settings.import_seconds):
         module = _import(source)
     around = instrument.Source(vars(module), source.parent)
     named = _find(module, settings)

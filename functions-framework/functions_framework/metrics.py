@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from functions_framework import clock, response
+from functions_framework.calls.outcomes import OUTCOMES, Outcome, of_replacing, of_status
 from functions_framework.function import Function
-from functions_framework.outcomes import OUTCOMES, Outcome, of_replacing, of_status
 from functions_framework.request import Request
 from functions_framework.response import Reply
 

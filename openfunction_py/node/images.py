@@ -17,7 +17,7 @@ from openfunction_py.lib.home import Home
 from openfunction_py.node import abi, gate, programs, spawn
 
 FRAMEWORK = ("-m", "functions_framework")
-TEMPLATE = ("-m", "functions_framework.template")
+TEMPLATE = ("-m", "functions_framework.templates.template")
 DIGEST_MARK = "@sha256:"
 MAX_KNOWN = 512
 

@@ -65,7 +65,7 @@ def _template() -> Iterator[socket.socket]:
             "FUNCTION_TARGET": "hello",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "functions_framework.template",
+            [sys.executable, "-m", "functions_framework.templates.template",
              "--socket", str(path), "--exits", str(folder / "exits")],
             env=environment, cwd=folder, start_new_session=True,
         )  # fmt: skip

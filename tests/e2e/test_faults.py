@@ -120,7 +120,7 @@ def test_a_killed_instance_is_replaced(faulty: platform.Platform) -> None:
 
 def test_a_killed_template_does_not_end_its_function(faulty: platform.Platform) -> None:
     for line in platform.processes_of(faulty.home):
-        if "functions_framework.template" in line:
+        if "functions_framework.templates.template" in line:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(line.split(":")[0]), signal.SIGKILL)
     platform.until(lambda: answers(faulty.address("stays")), seconds=30, what="the function answers again")

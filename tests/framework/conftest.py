@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 
-from functions_framework import control, registry, server, settings, signatures
+from functions_framework import control, registry, settings, signatures
 from functions_framework.program import Program as Served
+from functions_framework.serving import server
 from tests.framework import http, sidecar
 
 

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from unittest import mock
 
-from functions_framework import loader, server, settings
+from functions_framework import loader, settings
 from functions_framework.program import Hook, Program
+from functions_framework.serving import server
 from tests.framework.conftest import Site
 
 

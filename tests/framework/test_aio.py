@@ -20,8 +20,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 import functions_framework.aio
-from functions_framework import CloudEvent, asgi, exits, loader, server, settings
+from functions_framework import CloudEvent, asgi, exits, loader, settings
 from functions_framework.program import Hook
+from functions_framework.serving import server
 from tests.framework import http
 from tests.framework.conftest import StartSite, instance_settings
 

@@ -95,7 +95,7 @@ async def test_an_import_deadline_leaves_no_alarm(program: Callable[..., Program
         "    return [before > 100, signal.getsignal(signal.SIGALRM).__module__]\n"
     )
     client = await http.Client.open(running.port)
-    assert (await client.ask("/")).json == [True, "functions_framework.watchdog"]
+    assert (await client.ask("/")).json == [True, "functions_framework.calls.loophang"]
     client.close()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions_framework import registry, response, server, settings, signatures
+from functions_framework import registry, response, settings, signatures
 from functions_framework.context import document, joining, serving
 from functions_framework.context.out import FunctionOut
 from functions_framework.context.runtime_context import RuntimeContext
@@ -18,6 +18,7 @@ from functions_framework.context.user_context import UserContext
 from functions_framework.dapr import errors
 from functions_framework.dapr.signals import Drop, Retry
 from functions_framework.program import Program
+from functions_framework.serving import server
 from tests.framework import http
 from tests.framework.conftest import Site
 from tests.framework.sidecar import FakeSidecar

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from functions_framework import control, dependencies
+from functions_framework import control
+from functions_framework.templates import dependencies
 from tests.framework.conftest import Node, environment
 from tests.framework.test_template import Dial, free_port, get
 
@@ -50,7 +51,7 @@ class House:
         """Start the dependency template and meet it."""
         path = self.folder / "d"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "functions_framework.template", "--socket", str(path), "--exits",
+            [sys.executable, "-m", "functions_framework.templates.template", "--socket", str(path), "--exits",
              str(self.folder / "d.exits"), "--dependencies", str(self.folder / "layer")],
             env=environment(FUNCTION_SOURCE=str(learn / "main.py"), PYTHONPATH=str(self.folder / "layer")),
             stderr=subprocess.PIPE, text=True,

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from functions_framework import eager, errors, instance
+from functions_framework import errors
+from functions_framework.calls import eager
+from functions_framework.serving import instance
 
 Result = tuple[asyncio.Task[Any] | None, Any]
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("tested", default="unset")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import functions_framework
-from functions_framework import Request, errors, gate
+from functions_framework import Request, errors
+from functions_framework.calls import gate
 from tests.framework import http
 from tests.framework.conftest import StartSite
 

@@ -8,7 +8,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from functions_framework import control, link
+from functions_framework import control
+from functions_framework.serving import link
 from tests.framework.conftest import Node, Program
 
 Start = Callable[..., Program]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions_framework import meter
+from functions_framework.calls import meter
 
 
 class Hand:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from functions_framework import exits, metrics, outcomes
+from functions_framework import exits, metrics
+from functions_framework.calls import outcomes
 from tests.framework.conftest import Program, Site
 from tests.framework.http import Client
 from tests.framework.loaded import module, served

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from functions_framework import child, exits, footprint, privatepages, rehearsal
+from functions_framework import exits
+from functions_framework.templates import child, footprint, privatepages, rehearsal
 from tests.framework.conftest import Node, environment
 from tests.framework.test_template import Dial, Start, get, template
 
@@ -22,13 +23,13 @@ __all__ = ["template"]  # the fixture
 
 LOOK = """
 import json, os, pathlib, signal, sys
-from functions_framework import rehearsal
+from functions_framework.templates import rehearsal
 def look():
     links = {number: os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")
              if os.path.lexists(f"/proc/self/fd/{number}")}
     return {"fds": links, "tasks": os.listdir("/proc/self/task"), "environ": dict(os.environ),
             "signals": [str(signal.getsignal(n)) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]}
-from functions_framework import instance
+from functions_framework.serving import instance
 instance.new_loop().close()
 before = look()
 missed = rehearsal.rehearse(pathlib.Path(sys.argv[1]))

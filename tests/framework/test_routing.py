@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from functions_framework import errors, exits, loader, routing, server, settings
+from functions_framework import errors, exits, loader, routing, settings
 from functions_framework.function import Function
 from functions_framework.request import Request
+from functions_framework.serving import server
 from tests.framework.conftest import Program, Site
 
 SEVERAL = """

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from functions_framework import presence, response, server, settings, signatures
-from functions_framework.exchange import Exchange
+from functions_framework import response, settings, signatures
+from functions_framework.connections import presence
+from functions_framework.connections.exchange import Exchange
 from functions_framework.program import Program
 from functions_framework.registry import Note
 from functions_framework.request import Request
+from functions_framework.serving import server
 from tests.framework import http
 
 Script = Callable[[Exchange], Coroutine[None, None, None]]

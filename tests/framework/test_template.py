@@ -115,7 +115,7 @@ def template(short_dir: Path, node: Node) -> Iterator[Start]:
         file = short_dir / "main.py"
         file.write_text(source)
         process = subprocess.Popen(
-            [sys.executable, "-m", "functions_framework.template",
+            [sys.executable, "-m", "functions_framework.templates.template",
              "--socket", str(short_dir / "t.sock"), "--exits", str(short_dir / "exits")],
             stderr=subprocess.PIPE, text=True, env=environment(FUNCTION_SOURCE=str(file), **env),
         )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-from functions_framework import asgi, sockets, wsgi
+from functions_framework import asgi, wsgi
+from functions_framework.connections import websocket
 from functions_framework.function import Function
 from functions_framework.program import Program
 from functions_framework.registry import Note
@@ -44,7 +45,7 @@ class Served:
         """Answer one request."""
         return await asgi.run(self._application, received, self.lifespan.state)
 
-    async def converse(self, socket: sockets.WebSocket) -> None:
+    async def converse(self, socket: websocket.WebSocket) -> None:
         """Hold one conversation."""
         await asgi.converse(self._application, socket, self.lifespan.state)
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from functions_framework import errors, exits, jsons
+from functions_framework.connections.websocket import Message, WebSocketClosed
 from functions_framework.fields import Headers
-from functions_framework.sockets import Message, WebSocketClosed
 from functions_framework.testing.answers import Answer
 from functions_framework.testing.stage import Stage
 from functions_framework.testing.wire import Wire

@@ -13,8 +13,11 @@ from concurrent import futures
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from functions_framework import connection, errors, instance, lifecycle, server, watchdog
+from functions_framework import errors, lifecycle
+from functions_framework.calls import loophang
+from functions_framework.connections import http1
 from functions_framework.program import Program
+from functions_framework.serving import instance, server
 from functions_framework.settings import InstanceSettings
 from functions_framework.testing.wire import Wire
 
@@ -103,7 +106,7 @@ class Stage:
     async def connect(self, request: bytes, *, raw: bool = False) -> AsyncIterator[Wire]:
         """A connection on which this request has come; on the stage's loop. At the end the client is gone."""
         site = self._serving()
-        protocol = connection.Connection(site)
+        protocol = http1.Connection(site)
         wire = Wire(site.loop, protocol, head=request.startswith(b"HEAD "), raw=raw)
         protocol.connection_made(wire)
         try:
@@ -139,7 +142,7 @@ class Stage:
             )
 
 
-class _Blocked(watchdog.BlockedError):
+class _Blocked(loophang.BlockedError):
     """An asynchronous exception is raised as a class without arguments."""
 
     def __init__(self) -> None:

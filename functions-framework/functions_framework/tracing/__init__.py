@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from functions_framework import exits
-from functions_framework.around import Observer
+from functions_framework.calls.around import Observer
 
 if TYPE_CHECKING:
     from functions_framework.context.document import Context, Tracing

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from functions_framework import clock, exits
+from functions_framework.calls.outcomes import Outcome
 from functions_framework.invocation import Invocation, Trace, carrying
-from functions_framework.outcomes import Outcome
 
 try:
     from opentelemetry import baggage, context, trace

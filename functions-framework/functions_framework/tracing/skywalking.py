@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from functions_framework import clock, exits
+from functions_framework.calls.outcomes import Outcome
 from functions_framework.invocation import Invocation, Trace
-from functions_framework.outcomes import Outcome
 from functions_framework.tracing import segments
 from functions_framework.tracing.reporter import Reporter
 from functions_framework.tracing.segments import Place, Segment, Span

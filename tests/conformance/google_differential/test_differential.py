@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from functions_framework import loader, server, settings
+from functions_framework import loader, settings
+from functions_framework.serving import server
 from tests.conformance import google_differential
 from tests.conformance.google_differential.cases import CASES, Case
 from tests.framework.conftest import environment, instance_settings

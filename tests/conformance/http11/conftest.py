@@ -10,9 +10,10 @@ from typing import Any
 
 import uvicorn
 
-from functions_framework import Request, server, signatures
+from functions_framework import Request, signatures
 from functions_framework.program import Program
 from functions_framework.registry import Note
+from functions_framework.serving import server
 from tests.framework.conftest import instance_settings
 
 MAX_BODY = 1_000_000

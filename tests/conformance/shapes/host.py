@@ -13,8 +13,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from functions_framework import cli, loader, server, settings
+from functions_framework import cli, loader, settings
 from functions_framework.program import Hook
+from functions_framework.serving import server
 
 
 async def serve(file: Path, named: list[str]) -> None:

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from functions_framework import errors, jsons, response
+from functions_framework.connections.site import Site
 from functions_framework.request import Request
-from functions_framework.site import Site
 
 Message = str | bytes
 _QUEUE = 32  # messages that wait for the function before the client has to

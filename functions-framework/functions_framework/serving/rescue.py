@@ -12,7 +12,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from functions_framework import page, response
+from functions_framework import response
+from functions_framework.connections import page
 from functions_framework.response import Answer
 
 _GETFD = 438  # the same number on every architecture

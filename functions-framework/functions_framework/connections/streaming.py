@@ -1,6 +1,6 @@
 """The body of an answer that is sent in pieces over HTTP/1.
 
-It decides nothing about the connection; connection.py does, before and after.
+It decides nothing about the connection; http1.py does, before and after.
 """
 
 from __future__ import annotations

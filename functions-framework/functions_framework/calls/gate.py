@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-from functions_framework import errors, flow, pool, response, signatures
+from functions_framework import errors, response, signatures
+from functions_framework.calls import flow, pool
 from functions_framework.function import Function
 
 _ROOM_PER_PLACE = 16

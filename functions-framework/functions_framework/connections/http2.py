@@ -17,11 +17,12 @@ import h2.exceptions
 import h2.settings
 from hyperframe.frame import GoAwayFrame
 
-from functions_framework import exchange, head, response
-from functions_framework.http2stream import Body, Noise
+from functions_framework import response
+from functions_framework.connections import exchange, head
+from functions_framework.connections.http2stream import Body, Noise
+from functions_framework.connections.site import Site
 from functions_framework.request import Request
 from functions_framework.response import Answer
-from functions_framework.site import Site
 
 _ANY_STREAM = 2**31 - 1
 _WINDOW = 1 << 20  # of the connection and of each stream; a body is bounded by max_body

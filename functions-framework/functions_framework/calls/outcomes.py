@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from functions_framework import errors, watchdog
+from functions_framework import errors
+from functions_framework.calls import loophang
 
 Outcome = Literal["ok", "client_error", "user_error", "framework_error", "timeout"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "client_error", "user_error", "framework_error", "timeout")
@@ -24,7 +25,7 @@ def of_error(error: BaseException) -> Outcome:
     """Of what the function raised."""
     if isinstance(error, errors.HttpError):
         return of_status(error.status)
-    return "timeout" if isinstance(error, watchdog.BlockedError) else "user_error"
+    return "timeout" if isinstance(error, loophang.BlockedError) else "user_error"
 
 
 def of_preparing(error: BaseException) -> Outcome:
@@ -46,4 +47,4 @@ def status_of(error: BaseException) -> int:
     """The status that an error is answered with."""
     if isinstance(error, errors.HttpError):
         return error.status
-    return 504 if isinstance(error, watchdog.BlockedError) else 500
+    return 504 if isinstance(error, loophang.BlockedError) else 500

@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from functions_framework import control, meter
+from functions_framework import control
+from functions_framework.calls import meter
 
 _log = logging.getLogger("functions_framework")
 _FIRST_RETRY = 0.05

@@ -17,8 +17,10 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from functions_framework import cli, control, exits, instance, privatepages, settings
+from functions_framework import cli, control, exits, settings
 from functions_framework.program import Program
+from functions_framework.serving import instance
+from functions_framework.templates import privatepages
 
 _GENERATORS = ("numpy.random", "torch")
 

@@ -12,7 +12,8 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from functions_framework import clock, exits, notices, page
+from functions_framework import clock, exits, notices
+from functions_framework.connections import page
 
 READY, HOPELESS = b"r", b"h"
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 10.0
@@ -172,7 +173,7 @@ class Guard:
 
     def _rescue(self, worker: Worker, now: float) -> None:
         """Answer for a worker that holds the interpreter lock, then end it and start another."""
-        from functions_framework import rescue  # noqa: PLC0415  # for an emergency; the guard stays small
+        from functions_framework.serving import rescue  # noqa: PLC0415  # for an emergency; the guard stays small
 
         _send(worker.pid, signal.SIGSTOP)
         try:

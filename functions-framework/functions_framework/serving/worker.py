@@ -16,8 +16,11 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from functions_framework import exits, guard, hangs, instance, page
+from functions_framework import exits
+from functions_framework.calls import threadhang
+from functions_framework.connections import page
 from functions_framework.program import Program
+from functions_framework.serving import guard, instance
 from functions_framework.settings import InstanceSettings
 
 
@@ -75,7 +78,7 @@ def become(
             signal.signal(number, signal.SIG_DFL)
         if hasattr(faulthandler, "register"):
             faulthandler.register(signal.SIGUSR2, all_threads=True)  # the guard asks before it kills
-        instance.serve(load(), settings, listener=listener, keeper=tie, when_quiet=hangs.prepare)
+        instance.serve(load(), settings, listener=listener, keeper=tie, when_quiet=threadhang.prepare)
         code = 0
     except exits.StartError as error:
         exits.tell(error)

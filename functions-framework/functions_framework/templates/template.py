@@ -23,21 +23,10 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any, NoReturn
 
-from functions_framework import (
-    child,
-    cli,
-    control,
-    dependencies,
-    exits,
-    footprint,
-    instance,
-    loader,
-    peer,
-    privatepages,
-    rehearsal,
-    settings,
-)
+from functions_framework import cli, control, exits, loader, settings
 from functions_framework.program import Program
+from functions_framework.serving import instance
+from functions_framework.templates import child, dependencies, footprint, peer, privatepages, rehearsal
 
 _POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LOOK_EVERY_MS = 2000
@@ -329,7 +318,7 @@ def _serve(load: Callable[[], Warm], path: Path, exits_file: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Warm up, listen and fork until told to quit; ends the process."""
-    parser = argparse.ArgumentParser(prog="functions_framework.template", description=__doc__)
+    parser = argparse.ArgumentParser(prog="functions_framework.templates.template", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket to listen at")
     parser.add_argument(
         "--exits", type=Path, required=True, help="file that gets a line for each ended instance"

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from functions_framework import clock, errors, hangs
+from functions_framework import clock, errors
+from functions_framework.calls import threadhang
 
 _AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 _GROW_AFTER = 0.005
@@ -103,7 +104,7 @@ class Pool:
         self._growth: asyncio.TimerHandle | None = None
         self._shrinking: asyncio.TimerHandle | None = None
         self._running: dict[int, Call] = {}  # by thread; whoever takes a call out decides how it ends
-        self._hangs = hangs.Hangs(loop, exhausted=lambda: self.stuck >= size)
+        self._hangs = threadhang.Hangs(loop, exhausted=lambda: self.stuck >= size)
         self.stuck: int = 0
         self.spare = 0
 
@@ -260,7 +261,7 @@ class Pool:
             try:
                 call.run()
                 given_up = self._running.pop(ident, None) is None
-            except hangs.HangError:
+            except threadhang.HangError:
                 given_up = True  # it came when the function had just returned
             if given_up:
                 self._leave(call)
@@ -279,7 +280,7 @@ class Pool:
                     self._finished.append(call)
                 self._report(None)
                 return
-            except hangs.HangError:
+            except threadhang.HangError:
                 continue
 
     def _report(self, call: Call | None) -> None:

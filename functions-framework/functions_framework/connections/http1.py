@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import httptools
 
-from functions_framework import head, page, presence, response, streaming, takeover
-from functions_framework.exchange import Exchange
+from functions_framework import response
+from functions_framework.connections import head, page, presence, streaming, takeover
+from functions_framework.connections.exchange import Exchange
+from functions_framework.connections.site import Site
 from functions_framework.request import Request
 from functions_framework.response import Answer
-from functions_framework.site import Site
 
 _NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

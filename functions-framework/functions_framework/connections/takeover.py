@@ -12,12 +12,12 @@ from collections.abc import Callable
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
+from functions_framework.connections.site import Site
 from functions_framework.program import Second
 from functions_framework.request import Request
-from functions_framework.site import Site
 
 if TYPE_CHECKING:
-    from functions_framework import http2
+    from functions_framework.connections import http2
 
 HandOver = Callable[[asyncio.BaseProtocol], asyncio.Transport | None]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -29,7 +29,7 @@ def second(site: Site, taken: Second | None) -> asyncio.BaseProtocol | None:
         return taken(lambda exchange: site.begin(exchange))  # noqa: PLW0108  # while it starts, `begin` is another
     if util.find_spec("h2") is None:
         return None
-    from functions_framework import http2  # noqa: PLC0415  # its package is an extra
+    from functions_framework.connections import http2  # noqa: PLC0415  # its package is an extra
 
     return http2.Connection(site)
 
@@ -44,7 +44,7 @@ def h2c(site: Site, request: Request) -> tuple[http2.Connection, bytes] | None:
         base64.urlsafe_b64decode(settings[0] + "=" * (-len(settings[0]) % 4))
     except (binascii.Error, ValueError):
         return None
-    from functions_framework import http2  # noqa: PLC0415  # as above
+    from functions_framework.connections import http2  # noqa: PLC0415  # as above
 
     return http2.Connection(site), settings[0].encode()
 
@@ -63,6 +63,6 @@ def websocket(site: Site, hand_over: HandOver, request: Request) -> Any:  # Any:
     """A WebSocket in the place of an answer; None where the request asks for none or its package is missing."""
     if not is_websocket(request) or util.find_spec("wsproto") is None:
         return None
-    from functions_framework import sockets  # noqa: PLC0415  # its package is an extra
+    from functions_framework.connections import websocket  # noqa: PLC0415  # its package is an extra
 
-    return sockets.open_on(site, hand_over, request)
+    return websocket.open_on(site, hand_over, request)

@@ -15,18 +15,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from functions_framework import (
-    child,
-    control,
-    exits,
-    footprint,
-    instance,
-    instrument,
-    loader,
-    privatepages,
-    settings,
-)
+from functions_framework import control, exits, instrument, loader, settings
 from functions_framework.program import Program
+from functions_framework.serving import instance
+from functions_framework.templates import child, footprint, privatepages
 
 _ROUNDS = 12  # CPython 3.11 specialises a function from its ninth call on, and what it calls a little later
 _SECONDS = 5.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions_framework import head
+from functions_framework.connections import head
 from functions_framework.request import Request
 from functions_framework.settings import Limits
 

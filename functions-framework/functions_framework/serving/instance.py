@@ -13,8 +13,9 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Protocol
 
-from functions_framework import clock, ending, exits, lifecycle, link, server
+from functions_framework import clock, exits, lifecycle
 from functions_framework.program import Program
+from functions_framework.serving import ending, link, server
 from functions_framework.settings import InstanceSettings
 
 _log = logging.getLogger("functions_framework")

@@ -11,17 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from functions_framework import clock, errors, meter
+from functions_framework import clock, errors
+from functions_framework.calls import meter
 
 _LONGEST = 1.0
 _SHORTEST = 0.05
 _LEAST_LEASH = 0.002
 _ON_TIME = 0.98  # of two clocks, one may be a little late
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent.parent)
 _PYTHONS = str(Path(signal.__file__).parent)
 _PACKAGES = "-packages/"  # site-packages and dist-packages lie below Python's own
 # Code that runs the loop or is run by it; an error raised there would end the process.
-_LOOPS = (str(Path(asyncio.__file__).parent), f"{_HERE}/instance.py")
+_LOOPS = (str(Path(asyncio.__file__).parent), f"{_HERE}/serving/instance.py")
 
 
 class BlockedError(errors.FrameworkError):

@@ -12,11 +12,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, G
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from functions_framework import clock, eager, errors, invocation, outcomes, response
+from functions_framework import clock, errors, invocation, response
+from functions_framework.calls import eager, outcomes
+from functions_framework.calls.outcomes import Outcome
 from functions_framework.function import Function
 from functions_framework.hooks import Hook, HookError, Stage
 from functions_framework.invocation import Invocation
-from functions_framework.outcomes import Outcome
 from functions_framework.request import Request
 from functions_framework.response import Reply, Stream
 

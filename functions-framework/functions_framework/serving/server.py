@@ -1,6 +1,6 @@
 """The HTTP server of an instance: its listener, its connections, its health answers, and its drain.
 
-It parses nothing and runs no function; connection.py and dispatch.py do.
+It parses nothing and runs no function; http1.py and dispatch.py do.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from functions_framework import clock, connection, dispatch, listeners, meter, page, readiness, response
-from functions_framework.exchange import Exchange
+from functions_framework import clock, readiness, response
+from functions_framework.calls import dispatch, meter
+from functions_framework.connections import http1, page
+from functions_framework.connections.exchange import Exchange
+from functions_framework.connections.site import Kept, Marks
 from functions_framework.program import Program, Second
+from functions_framework.serving import listeners
 from functions_framework.settings import InstanceSettings, Limits
-from functions_framework.site import Kept, Marks
 
 _log = logging.getLogger("functions_framework")
 _BACKLOG = 2048
@@ -40,7 +43,7 @@ class Keeper(Protocol):
 
 
 class Server:
-    """Implements connection.Site; everything on the loop's thread."""
+    """Implements site.Site; everything on the loop's thread."""
 
     def __init__(self, program: Program, settings: InstanceSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -71,7 +74,7 @@ class Server:
             set()
         )  # Any: transports and protocols, which announce themselves
 
-    # connection.Site
+    # site.Site
 
     def begin(self, exchange: Exchange) -> None:
         """Answer what is the framework's own here; everything else is the function's."""
@@ -229,8 +232,8 @@ class Server:
         self._joining.add(joining)
         joining.add_done_callback(self._joining.discard)
 
-    def _connection(self) -> connection.Connection:
-        return connection.Connection(self)
+    def _connection(self) -> http1.Connection:
+        return http1.Connection(self)
 
     def _check_quiet(self) -> None:
         if self.draining and not self._connections and not self.meter.in_flight:

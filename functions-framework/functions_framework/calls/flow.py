@@ -1,6 +1,6 @@
 """A streamed answer on its way from the function to the exchange: first piece, pace, end.
 
-It frames nothing (connection.py); what goes wrong leaves `run` as an error, and dispatch.py says so.
+It frames nothing (http1.py); what goes wrong leaves `run` as an error, and dispatch.py says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from typing import Any, Protocol
 
-from functions_framework import errors, jsons, pool, response, sse
+from functions_framework import errors, jsons, response, sse
+from functions_framework.calls import pool
 
 _log = logging.getLogger("functions_framework")
 _AHEAD = 64 << 10  # bytes that a plain generator may be ahead of its reader, beside one piece

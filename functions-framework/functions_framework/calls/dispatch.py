@@ -15,25 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from functions_framework import (
-    eager,
-    errors,
-    flow,
-    gate,
-    meter,
-    pool,
-    request,
-    response,
-    sockets,
-    takeover,
-    watchdog,
-)
+from functions_framework import errors, request, response
+from functions_framework.calls import eager, flow, gate, loophang, meter, pool
+from functions_framework.connections import takeover, websocket
 from functions_framework.function import Function
 from functions_framework.program import Program
 from functions_framework.response import Answer
 
 _log = logging.getLogger("functions_framework")
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent.parent)
 _STATUS = b"x-openfunction-status: %s\r\n"
 # The user's code raised; Google's platform reads the second line.
 _CRASH = response.plain(
@@ -68,7 +58,7 @@ class Exchange(Protocol):
     def abort(self) -> None:
         """Break an answer in pieces off, so that the client sees it."""
 
-    def upgrade(self) -> Any:  # Any: a sockets.WebSocket; None where the request asks for none
+    def upgrade(self) -> Any:  # Any: a websocket.WebSocket; None where the request asks for none
         """Go on as a WebSocket."""
 
 
@@ -100,7 +90,7 @@ class Dispatcher:
         self._only = served.only
         self._find = served.router()
         self._only_way = self._way(limited[0])
-        self.watchdog: watchdog.Watchdog = watchdog.Watchdog(loop, timeout=timeout, load=load)
+        self.watchdog: loophang.Watchdog = loophang.Watchdog(loop, timeout=timeout, load=load)
 
     def begin(self, exchange: Exchange) -> None:
         """Run the function for this request; it is answered before this returns, or later."""
@@ -161,11 +151,11 @@ class Dispatcher:
     ) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, sockets.WebSocketClosed):
+        if isinstance(error, websocket.WebSocketClosed):
             error = None  # the client left while the function spoke; that is how conversations end
         if error is not None and not isinstance(error, errors.HttpError):
             self._failure(exchange, function, error, ours=False)
-        sockets.conclude(socket, error)
+        websocket.conclude(socket, error)
         self._meter.leave()
 
     def _run(self, exchange: Exchange, function: Function, argument: object) -> None:
@@ -357,7 +347,7 @@ class Dispatcher:
         said = "The framework failed around the function %s" if ours else "The function %s raised"
         origin = {"origin": "framework" if ours else "function", "request": exchange.request}
         _log.error(said, name, exc_info=(type(error), error, trace), extra=origin)
-        if isinstance(error, watchdog.BlockedError):
+        if isinstance(error, loophang.BlockedError):
             return self._too_late()
         return _OURS if ours else _CRASH
 
