@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from openfunction_eventing import loops
 from openfunction_eventing.sidecar.appchannel import pipeline
 from openfunction_eventing.sidecar.appchannel.pipeline import Pipeline
 from openfunction_eventing.sidecar.channel import AppAway
@@ -140,6 +141,17 @@ async def test_a_peer_that_hangs_up_or_speaks_something_else_is_away(tmp_path: P
     async with peer(tmp_path, lambda _: answer) as lines:
         with pytest.raises(AppAway):
             await lines.ask("GET", "/", [], b"")
+
+
+def test_it_works_on_the_loop_that_the_program_runs_on(tmp_path: Path) -> None:
+    """The program's transports are no asyncio.Transport by name."""
+
+    async def asked() -> None:
+        async with peer(tmp_path, lambda _: b"HTTP/1.1 204 No Content\r\n\r\n") as lines:
+            assert (await lines.ask("POST", "/x", [], b"body")).status == 204
+
+    with asyncio.Runner(loop_factory=loops.factory(tmp_path)) as runner:
+        runner.run(asked())
 
 
 async def test_nobody_at_the_path_is_nobody_there(tmp_path: Path) -> None:
