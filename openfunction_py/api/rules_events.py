@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from openfunction_py.api import compiling, eventbuses, events, eventsources, schedules
+from openfunction_eventing import schedules
+from openfunction_py.api import compiling, eventbuses, events, eventsources
 from openfunction_py.api.fields import Field, FieldError
 from openfunction_py.api.rules_values import at_least, between, delay, duration, one_of, quantity
 

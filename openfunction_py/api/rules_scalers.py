@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from openfunction_py.api import schedules
+from openfunction_eventing import schedules
 from openfunction_py.api.fields import DUPLICATE, Field, FieldError
 
 RESOURCES = ("cpu", "memory")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from openfunction_py.api import schedules
+from openfunction_eventing import schedules
 
 LAG_THRESHOLD = 10
 LATEST = "latest"

@@ -10,12 +10,12 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from openfunction_eventing import clock
+from openfunction_eventing import clock, schedules
 from openfunction_eventing.component import Component
-from openfunction_eventing.drivers import port, schedule
+from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.port import Read
-from openfunction_eventing.drivers.schedule import Schedule, ScheduleError
 from openfunction_eventing.drivers.tasks import Tasks
+from openfunction_eventing.schedules import Schedule
 
 _log = logging.getLogger(__name__)
 # A wall clock that is set must not make a tick late by more than this.
@@ -26,8 +26,8 @@ async def open(component: Component) -> Cron:  # noqa: A001 - the name that `dri
     """Read the schedule; raises ComponentError."""
     written = component.required("schedule")
     try:
-        times = schedule.parse(written)
-    except ScheduleError as error:
+        times = schedules.parse(written)
+    except ValueError as error:
         raise component.error(f"metadata 'schedule' is wrong: {error}") from error
     return Cron(times)
 
@@ -85,11 +85,11 @@ class Ticking:
         await self._work.wait()
 
     async def _tick(self) -> None:
-        at = self._times.after(self._now())
+        at = schedules.following(self._times, self._now())
         while at is not None:
             await self._until(at)
             # Counted from the present time where the clock or the machine slept through some.
-            following = self._times.after(max(at, self._now()))
+            following = schedules.following(self._times, max(at, self._now()))
             self._work.start(self._fire(at, following))
             at = following
 

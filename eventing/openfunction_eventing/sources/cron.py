@@ -10,10 +10,9 @@ import asyncio
 from datetime import UTC, datetime
 
 from functions_framework.cloudevent import CloudEvent
-from openfunction_eventing import clock, log
+from openfunction_eventing import clock, log, schedules
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.documents import Source as Document
-from openfunction_eventing.drivers import schedule
 from openfunction_eventing.keys import Keys
 from openfunction_eventing.sources import port
 from openfunction_eventing.sources.port import Emit, EmitError
@@ -31,8 +30,8 @@ class Cron:
         self._document = document
         text = Keys(document.spec, ("schedule",), path="spec").text("schedule")
         try:
-            self._schedule = schedule.parse(text)
-        except schedule.ScheduleError as error:
+            self._schedule = schedules.parse(text)
+        except ValueError as error:
             raise DocumentError("spec.schedule", str(error)) from error
 
     async def run(self, emit: Emit) -> None:
@@ -55,9 +54,10 @@ class Cron:
         Periods count from the epoch, so that every process finds the same moments.
         """
         every = self._schedule.every
-        if every:
-            return (moment // every + 1) * every
-        found = self._schedule.after(datetime.fromtimestamp(moment, UTC))
+        if every is not None:
+            seconds = every.total_seconds()
+            return (moment // seconds + 1) * seconds
+        found = schedules.following(self._schedule, datetime.fromtimestamp(moment, UTC))
         return None if found is None else found.timestamp()
 
     def event(self, due: float) -> CloudEvent:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from openfunction_eventing import clock, drivers
+from openfunction_eventing import clock, drivers, schedules
 from openfunction_eventing.component import Component, ComponentError
-from openfunction_eventing.drivers import schedule
 from openfunction_eventing.drivers.bindings_cron import Cron
 from openfunction_eventing.drivers.port import ACK, RETRY, Verdict
 
@@ -52,7 +51,7 @@ async def test_a_schedule_ticks_at_its_times() -> None:
 
 async def test_a_tick_that_fails_is_tried_again_before_the_next_one() -> None:
     offset = datetime(2026, 1, 1, 11, 59, 59, tzinfo=UTC).timestamp() - clock.wall()
-    binding = Cron(schedule.parse("@hourly"), wall=lambda: clock.wall() + offset)
+    binding = Cron(schedules.parse("@hourly"), wall=lambda: clock.wall() + offset)
     ticks = Ticks(RuntimeError("not yet"), RETRY(0.01), ACK)
     reading = await binding.read(ticks)
     await ticks.count(3)
@@ -61,7 +60,7 @@ async def test_a_tick_that_fails_is_tried_again_before_the_next_one() -> None:
 
 
 async def test_a_retry_later_than_the_next_tick_is_given_up() -> None:
-    binding = Cron(schedule.parse("* * * * * *"))
+    binding = Cron(schedules.parse("* * * * * *"))
     ticks = Ticks(RETRY(60.0))
     reading = await binding.read(ticks)
     await ticks.count(2)
@@ -70,6 +69,9 @@ async def test_a_retry_later_than_the_next_tick_is_given_up() -> None:
 
 
 async def test_a_wrong_schedule_is_a_wrong_component() -> None:
-    for metadata, said in (({"schedule": "61 * * * *"}, "'61' is no minute"), ({}, "'schedule' is missing")):
+    for metadata, said in (
+        ({"schedule": "61 * * * *"}, "'61' is out of range"),
+        ({}, "'schedule' is missing"),
+    ):
         with pytest.raises(ComponentError, match=said):
             await drivers.open(Component("cron", "bindings.cron", metadata=metadata))

@@ -1,4 +1,4 @@
-"""Cron expressions as Dapr's and KEDA's parser reads them: 5 fields, 6 with seconds, or @every 2s.
+"""Cron expressions as Dapr's and KEDA's parser (robfig/cron) reads them: 5 fields, 6 with seconds, or @every 2s.
 
 Time is an argument; a moment that a change of clocks skips does not come, one that it repeats comes twice.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from openfunction_py.lib import durations
+from openfunction_eventing.component import read_span
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -98,10 +98,10 @@ def named(name: str) -> tzinfo:
 
 
 def _every(text: str) -> timedelta:
-    delay = durations.parse(text)
-    if delay < timedelta(seconds=1):
-        raise ValueError(f"@every {text} is too often; once a second is the most")
-    return timedelta(seconds=int(delay.total_seconds()))
+    span = None if text.isdigit() else read_span(text)
+    if not span:
+        raise ValueError(f"@every needs a span, like 10s or 1h30m, and {text!r} is none")
+    return timedelta(seconds=max(int(span), 1))  # robfig/cron knows no shorter one
 
 
 def _spelled(words: list[str], zone: tzinfo) -> Schedule:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from openfunction_py.api import schedules
+from openfunction_eventing import schedules
 
 
 def at(text: str) -> datetime:
@@ -31,6 +33,7 @@ NEXT = [
     ("@hourly", "2026-01-01T00:30:00", "2026-01-01T01:00:00"),
     ("@weekly", "2026-01-01T00:30:00", "2026-01-04T00:00:00"),
     ("@monthly", "2026-01-01T00:30:00", "2026-02-01T00:00:00"),
+    ("@every 10ms", "2026-01-01T00:00:00", "2026-01-01T00:00:01"),
     ("@every 90s", "2026-01-01T00:00:00.5", "2026-01-01T00:01:30"),
     ("TZ=Europe/Berlin 0 8 * * *", "2026-01-01T00:00:00", "2026-01-01T07:00:00"),
     ("CRON_TZ=Europe/Berlin 0 8 * * *", "2026-07-01T00:00:00", "2026-07-01T06:00:00"),
@@ -63,8 +66,8 @@ def test_a_day_that_never_comes_has_no_next_moment() -> None:
         ("x * * * *", "no number of minutes"),
         ("1,,2 * * * *", "no part of minutes"),
         ("@sometimes", "is unknown"),
-        ("@every soon", "no duration"),
-        ("@every 10ms", "too often"),
+        ("@every soon", "needs a span"),
+        ("@every 10", "needs a span"),
         ("TZ=Mars/Base 0 8 * * *", "no time zone"),
     ],
 )
@@ -77,3 +80,16 @@ def test_what_is_no_schedule_is_refused(text: str, words: str) -> None:
 def test_a_parser_of_five_fields_takes_no_seconds_and_no_words(text: str) -> None:
     with pytest.raises(ValueError, match="five fields"):
         schedules.parse(text, seconds=False, descriptors=False)
+
+
+@given(
+    st.sampled_from(
+        ["* * * * * *", "*/7 * * * *", "TZ=Europe/Berlin */30 * * * *", "TZ=America/St_Johns 0 */3 * * *"]
+    ),
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)),  # noqa: DTZ001 - the zone is put on below
+)
+def test_a_moment_is_always_later_than_the_time_before_it(text: str, now: datetime) -> None:
+    moment = now.replace(tzinfo=UTC)
+    found = schedules.following(schedules.parse(text), moment)
+    assert found is not None
+    assert timedelta(0) < found - moment <= timedelta(hours=4)
