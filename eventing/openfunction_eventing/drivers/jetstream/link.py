@@ -12,9 +12,13 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 
 from openfunction_eventing.component import Component, ComponentError
+from openfunction_eventing.drivers.jetstream.outbox import Outbox
+from openfunction_eventing.drivers.jetstream.scanning import Handler, Scanner
 
 _NAME = "openfunction"
 _PAUSE = 0.1
@@ -29,12 +33,18 @@ class Link:
     def __init__(self, component: Component) -> None:
         self.component = component
         self.servers = [part.strip() for part in component.required("natsURL").split(",") if part.strip()]
-        self.client = Client()
+        self._renew()
         self.trouble = ""
         # Told when the connection is lost, and when it is back.
         self.on_lost: list[Callable[[], None]] = []
         self.on_back: list[Callable[[], None]] = []
         self._closing = False
+
+    def _renew(self) -> None:
+        self.client = Client()
+        self.outbox = Outbox(self.client)
+        self._scanner = Scanner(self.client)
+        vars(self.client)["_ps"] = self._scanner  # the library offers no other way to put a parser in
 
     @property
     def address(self) -> str:
@@ -74,7 +84,7 @@ class Link:
 
     async def _connect(self, options: dict[str, Any]) -> None:
         # Without reconnecting a first failure is an exception; the library would go on for ever otherwise.
-        self.client = Client()
+        self._renew()
         await self.client.connect(
             self.servers,
             name=self.component.text("name", _NAME),
@@ -93,6 +103,12 @@ class Link:
             allow_reconnect=True, max_reconnect_attempts=-1, reconnect_time_wait=_RECONNECT_PAUSE
         )
         self.trouble = ""
+
+    async def listen(self, subject: str, handler: Handler) -> Subscription:
+        """Have `handler` called with each message of a subject, at once and in the order they came."""
+        made = await self.client.subscribe(subject, cb=_nobody)
+        self._scanner.handlers[made._id] = handler  # noqa: SLF001 - what the broker calls it by
+        return made
 
     async def _forget(self) -> None:
         try:
@@ -189,6 +205,10 @@ def _refused(error: Exception) -> bool:
 
 def _said(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+async def _nobody(message: Msg) -> None:
+    raise AssertionError(f"a message of {message.subject} passed its handler")
 
 
 def _tell(listeners: list[Callable[[], None]]) -> None:

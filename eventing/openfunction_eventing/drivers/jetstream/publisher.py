@@ -12,10 +12,10 @@ from typing import Final
 
 import nats.errors
 import nats.js.errors
-from nats.aio.msg import Msg
 
 from functions_framework import jsons
 from openfunction_eventing import envelope
+from openfunction_eventing.drivers.jetstream import outbox, scanning
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.jetstream.streams import Streams
 from openfunction_eventing.drivers.port import PublishError, encoded
@@ -24,6 +24,7 @@ from openfunction_eventing.envelope import Message
 PATIENCE: Final = 10.0
 _ACK_WAIT: Final = 4.0
 _PAUSE: Final = 0.1
+_SWEEP: Final = 0.5
 # What the server queues for one stream before it refuses more is 10,000.
 _UNACKNOWLEDGED: Final = 2048
 _NO_STREAM: Final = "503"
@@ -37,7 +38,33 @@ class _Again(Exception):  # noqa: N818 - it is a request, not a failure
 class _Parcel:
     topic: str
     body: bytes
-    headers: dict[str, str]
+    head: bytes
+
+
+class _Round:
+    """Messages that were sent together, and what became of each."""
+
+    __slots__ = ("done", "left", "results")
+
+    def __init__(self, count: int) -> None:
+        self.results: list[Exception | None] = [None] * count
+        self.left = count
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def tell(self, number: int, failure: Exception | None) -> None:
+        self.results[number] = failure
+        self.left -= 1
+        if not self.left and not self.done.done():
+            self.done.set_result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message without its acknowledgement yet; `due` is when it should have come, on the loop's clock."""
+
+    round: _Round
+    number: int
+    due: float
 
 
 class Publisher:
@@ -46,8 +73,9 @@ class Publisher:
     def __init__(self, link: Link, streams: Streams) -> None:
         self._link = link
         self._streams = streams
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._waiting: dict[str, _Sent] = {}
         self._room = asyncio.Semaphore(_UNACKNOWLEDGED)
+        self._sweeper: asyncio.TimerHandle | None = None
         self._prefix = ""
         self._count = 0
         link.on_lost.append(self._lost)
@@ -55,38 +83,35 @@ class Publisher:
     async def open(self) -> None:
         """Listen for acknowledgements."""
         self._prefix = self._link.client.new_inbox() + "."
-        await self._link.client.subscribe(self._prefix + "*", cb=self._answered)
+        await self._link.listen(self._prefix + "*", self._answered)
 
     async def publish(self, topic: str, message: Message) -> None:
         """Store one message; raises PublishError."""
-        parcel = self._parcel(topic, message)
-        await self._until_stored(parcel)
+        await self._until_stored(self._parcel(topic, message))
 
     async def bulk(self, topic: str, messages: Sequence[Message]) -> list[Exception | None]:
         """Store messages without waiting in between; for each one None or why it is not stored."""
-        results: list[Exception | None] = [None] * len(messages)
-        pending: dict[asyncio.Future[None], tuple[int, _Parcel]] = {}
+        if not messages:
+            return []
         try:
             await self._streams.of(topic)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             return [self._failure(topic, error)] * len(messages)
+        together, parcels = _Round(len(messages)), dict[int, _Parcel]()
         for number, message in enumerate(messages):
             try:
-                parcel = self._parcel(topic, message)
-                pending[await self._send(parcel)] = (number, parcel)
-            except (PublishError, _Again) as error:
-                results[number] = error
-        if pending:
-            await asyncio.wait(pending, timeout=_ACK_WAIT)
-        for acknowledgement, (number, parcel) in pending.items():
-            results[number] = await self._second_try(acknowledgement, parcel)
-        return results
+                parcels[number] = parcel = self._parcel(topic, message)
+                await self._send(parcel, together, number)
+            except PublishError as error:
+                together.tell(number, error)
+        await together.done
+        for number, failure in enumerate(together.results):
+            if isinstance(failure, _Again):
+                together.results[number] = await self._second_try(parcels[number])
+        return together.results
 
-    async def _second_try(self, first: asyncio.Future[None], parcel: _Parcel) -> Exception | None:
+    async def _second_try(self, parcel: _Parcel) -> Exception | None:
         try:
-            if first.done() and first.exception() is None:
-                return None
-            first.cancel()
             await self._until_stored(parcel)
         except PublishError as error:
             return error
@@ -102,7 +127,7 @@ class Publisher:
                 temporary=False,
             )
         identity = envelope.identity(envelope.moved(message, topic))
-        return _Parcel(topic, body, {"Nats-Msg-Id": identity})
+        return _Parcel(topic, body, outbox.head({"Nats-Msg-Id": identity}))
 
     async def _until_stored(self, parcel: _Parcel) -> None:
         loop = asyncio.get_running_loop()
@@ -110,54 +135,66 @@ class Publisher:
         while True:
             try:
                 await self._streams.of(parcel.topic)
-                return await self._once(parcel, min(_ACK_WAIT, deadline - loop.time()))
+                return await self._once(parcel)
             except (_Again, nats.errors.Error, OSError, TimeoutError) as error:
                 if loop.time() + _PAUSE > deadline or self._link.client.is_closed:
                     raise self._failure(parcel.topic, error) from error
             await asyncio.sleep(_PAUSE)
 
-    async def _once(self, parcel: _Parcel, wait: float) -> None:
-        acknowledgement = await self._send(parcel)
-        async with asyncio.timeout(max(wait, _PAUSE)):
-            await acknowledgement
+    async def _once(self, parcel: _Parcel) -> None:
+        alone = _Round(1)
+        await self._send(parcel, alone, 0)
+        await alone.done
+        if (failure := alone.results[0]) is not None:
+            raise failure
 
-    async def _send(self, parcel: _Parcel) -> asyncio.Future[None]:
+    async def _send(self, parcel: _Parcel, together: _Round, number: int) -> None:
+        """Send, and have the round told what came of it."""
         await self._room.acquire()
+        if self._link.outbox.is_full and self._link.client.is_connected:
+            await self._link.outbox.written()
         self._count += 1
         token = str(self._count)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = future
-        future.add_done_callback(lambda _: self._over(token))
         try:
-            await self._link.client.publish(
-                parcel.topic, parcel.body, reply=self._prefix + token, headers=parcel.headers
-            )
+            self._link.outbox.send(parcel.topic, parcel.body, reply=self._prefix + token, head=parcel.head)
         except nats.errors.Error as error:
-            future.cancel()
-            raise _Again(str(error)) from error
-        return future
-
-    def _over(self, token: str) -> None:
-        del self._waiting[token]
-        self._room.release()
-
-    async def _answered(self, answer: Msg) -> None:
-        future = self._waiting.get(answer.subject[len(self._prefix) :])
-        if future is None or future.done():
+            self._room.release()
+            together.tell(number, _Again(str(error)))
             return
-        failure = self._refused(answer)
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
+        loop = asyncio.get_running_loop()
+        self._waiting[token] = _Sent(together, number, loop.time() + _ACK_WAIT)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(_SWEEP, self._sweep)
 
-    def _refused(self, answer: Msg) -> Exception | None:
-        if answer.headers and answer.headers.get("Status") == _NO_STREAM:
+    def _over(self, token: str, failure: Exception | None) -> None:
+        sent = self._waiting.pop(token, None)
+        if sent is not None:
+            self._room.release()
+            sent.round.tell(sent.number, failure)
+
+    def _sweep(self) -> None:
+        """Whose acknowledgement is overdue is told so; those that wait stand in the order they were sent in."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for token, sent in list(self._waiting.items()):
+            if sent.due > now:
+                break
+            self._over(token, _Again("no acknowledgement came"))
+        self._sweeper = loop.call_later(_SWEEP, self._sweep) if self._waiting else None
+
+    def _answered(self, subject: str, reply: str, head: bytes, payload: bytes) -> None:
+        del reply
+        token = subject[len(self._prefix) :]
+        if token in self._waiting:
+            self._over(token, self._refused(head, payload))
+
+    def _refused(self, head: bytes, payload: bytes) -> Exception | None:
+        if head and scanning.headers(head).get("Status") == _NO_STREAM:
             self._streams.forget()
             return _Again("no stream takes it")
-        if b'"error"' not in answer.data:
+        if b'"error"' not in payload:
             return None
-        told = jsons.loads(answer.data).get("error")
+        told = jsons.loads(payload).get("error")
         if not told:
             return None
         if told.get("code") in (429, 503):
@@ -165,9 +202,8 @@ class Publisher:
         return PublishError(f"NATS did not store the event: {told.get('description')}", temporary=False)
 
     def _lost(self) -> None:
-        for future in tuple(self._waiting.values()):
-            if not future.done():
-                future.set_exception(_Again("the connection was lost"))
+        for token in tuple(self._waiting):
+            self._over(token, _Again("the connection was lost"))
 
     def _failure(self, topic: str, error: Exception) -> PublishError:
         said = str(error) or "no acknowledgement came"

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import nats.errors
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from functions_framework import jsons
@@ -20,6 +19,7 @@ from openfunction_eventing import envelope
 from openfunction_eventing.component import ComponentError
 from openfunction_eventing.drivers import handling, port
 from openfunction_eventing.drivers.handling import Handling
+from openfunction_eventing.drivers.jetstream import scanning
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.jetstream.streams import Durable, Streams
 from openfunction_eventing.drivers.tasks import Tasks
@@ -38,18 +38,17 @@ class Parcel:
 
     __slots__ = ("attempt", "line", "message", "pending", "reply", "sequence")
 
-    def __init__(self, message: Msg, options: port.SubscribeOptions) -> None:
-        words = message.reply.split(".")
+    def __init__(
+        self, topic: str, reply: str, head: bytes, payload: bytes, options: port.SubscribeOptions
+    ) -> None:
+        words = reply.split(".")
         at = 4 if len(words) == 9 else 6  # the older form has no domain and no account
-        self.reply = message.reply
+        self.reply = reply
         self.attempt = int(words[at])
         self.pending = int(words[at + 4])
         sequence = words[at + 1]
-        topic = message.subject
-        event = envelope.decode(
-            message.data, topic=topic, position=f"{words[at - 2]}:{sequence}", raw=options.raw
-        )
-        metadata = {"topic": topic, "sequence": sequence, **(message.headers or {})}
+        event = envelope.decode(payload, topic=topic, position=f"{words[at - 2]}:{sequence}", raw=options.raw)
+        metadata = {"topic": topic, "sequence": sequence, **scanning.headers(head)}
         self.message = Message(topic, event, metadata, self.attempt)
         self.line = envelope.key(self.message, options.order_key) if options.order_key else ""
 
@@ -92,8 +91,8 @@ class Reader:
     async def open(self) -> None:
         """Begin."""
         self._link.on_back.append(self._back)
-        self._inbox = await self._link.client.subscribe(self._link.client.new_inbox(), cb=self._came)
-        await self._ask()
+        self._inbox = await self._link.listen(self._link.client.new_inbox(), self._came)
+        self._ask()
         self._care.start(self._tend())
 
     def backlog(self) -> int | None:
@@ -123,7 +122,7 @@ class Reader:
 
     # --- asking -------------------------------------------------------------------------------------------
 
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
         free = self._work.free - self._asked
         if self._work.stopping.is_set() or free <= 0 or (self._asked and free < self._work.most / 2):
             return
@@ -134,7 +133,7 @@ class Reader:
         )
         subject = f"{self._link.api()}.CONSUMER.MSG.NEXT.{self._durable.stream}.{self._durable.name}"
         try:
-            await self._link.client.publish(subject, request, reply=self._inbox_name())
+            self._link.outbox.send(subject, request, reply=self._inbox_name())
         except nats.errors.Error as error:
             self._asked = 0  # the next tick or the next connection asks again
             _log.info("asking for messages has to wait", extra={"error": str(error)})
@@ -142,23 +141,27 @@ class Reader:
     def _inbox_name(self) -> str:
         return str(self._inbox.subject) if self._inbox else ""
 
-    async def _came(self, message: Msg) -> None:
+    def _came(self, subject: str, reply: str, head: bytes, payload: bytes) -> None:
         self._heard = asyncio.get_running_loop().time()
-        if message.reply.startswith("$JS.ACK."):
-            self._asked = max(self._asked - 1, 0)
-            parcel = Parcel(message, self._options)
-            self._pending = parcel.pending
-            return await self._work.take(parcel)
-        return await self._told((message.headers or {}).get("Status", ""), message)
+        if not reply.startswith("$JS.ACK."):
+            return self._told(scanning.headers(head))
+        self._asked = max(self._asked - 1, 0)
+        parcel = Parcel(subject, reply, head, payload, self._options)
+        self._pending = parcel.pending
+        if self._work.stopping.is_set():
+            self._say(parcel, _again(0.0))
+        else:
+            self._work.begin(parcel)
+        return None
 
-    async def _told(self, status: str, message: Msg) -> None:
+    def _told(self, fields: Mapping[str, str]) -> None:
         """A request ended: its time is over (408), or nobody serves it (409, 503)."""
+        status, left = fields.get("Status", ""), fields.get("Nats-Pending-Messages")
         if status in ("100", ""):
             return
-        left = (message.headers or {}).get("Nats-Pending-Messages")
         self._asked = max(self._asked - int(left), 0) if left else 0
         if status in ("408", "404"):
-            await self._ask()
+            self._ask()
         elif not self._work.stopping.is_set():
             self._care.start(self._mend())
 
@@ -171,7 +174,7 @@ class Reader:
         except (nats.errors.Error, ComponentError, OSError, TimeoutError) as error:
             _log.warning("a consumer is not there", extra={"error": str(error), "topic": self._durable.topic})
             return  # the next tick tries again
-        await self._ask()
+        self._ask()
 
     def _back(self) -> None:
         self._asked = 0
@@ -186,18 +189,18 @@ class Reader:
             now = loop.time()
             if now - said >= self._durable.ack_wait / 3:
                 said = now
-                await self._still_at_work()
+                self._still_at_work()
             if self.on_backlog is not None:
                 await self._gauge()
             if self._asked == 0:
-                await self._ask()
+                self._ask()
             elif now - self._heard > 2 * _HEARTBEAT + _TICK:
                 self._asked = 0  # not even a heartbeat: nobody serves the request any more
                 await self._mend()
 
-    async def _still_at_work(self) -> None:
+    def _still_at_work(self) -> None:
         for parcel in tuple(self._work.held):
-            await self._say(parcel, b"+WPI")
+            self._say(parcel, b"+WPI")
 
     async def _gauge(self) -> None:
         known = await waiting(self._link, self._durable)
@@ -210,19 +213,22 @@ class Reader:
 
     async def _settle(self, parcel: Parcel, verdict: port.Verdict) -> None:
         word = _WORDS.get(verdict.kind)
-        if word is None:
-            word = b'-NAK {"delay": %d}' % int((verdict.delay or 0.0) * 1e9)
-        await self._say(parcel, word)
+        self._say(parcel, word or _again(verdict.delay or 0.0))
         # One that is settled is free only after this; what it leaves is asked for with the next ones.
         if self._asked <= self._work.most / 2:
             self._work.held.discard(parcel)
-            await self._ask()
+            self._ask()
 
-    async def _say(self, parcel: Parcel, word: bytes) -> None:
+    def _say(self, parcel: Parcel, word: bytes) -> None:
         try:
-            await self._link.client.publish(parcel.reply, word)
+            self._link.outbox.send(parcel.reply, word)
         except nats.errors.Error as error:  # the broker gives the message again after the ack wait
             _log.warning("an answer did not reach the broker", extra={"error": str(error)})
+
+
+def _again(delay: float) -> bytes:
+    """The word for another delivery after so many seconds."""
+    return b'-NAK {"delay": %d}' % int(delay * 1e9)
 
 
 async def waiting(link: Link, durable: Durable) -> int | None:
