@@ -1,4 +1,5 @@
 """The small server and the client of the suite of `kube`, here too."""
 
-from tests.kube.conftest import api as api
-from tests.kube.conftest import client as client
+from tests.kube.conftest import api, client
+
+__all__ = ["api", "client"]
