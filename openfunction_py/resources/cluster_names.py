@@ -5,7 +5,8 @@ Pure; a name that is none of a Service has no addresses here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from openfunction_py.api.upstream.core import Service
@@ -13,6 +14,8 @@ from openfunction_py.api.upstream.discovery import EndpointSlice
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 DOMAIN = "cluster.local"
+_IN_TEXT = re.compile(r"(?P<host>[a-z0-9.-]+\.svc(?:\.cluster\.local)?)(?::(?P<port>\d+))?")
+_USUAL_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,14 @@ def _target(service: Service, one: EndpointSlice, port: int) -> int:
     wanted = next((listed.name for listed in service.spec.ports if listed.port == port), None)
     found: Sequence[int | None] = [listed.port for listed in one.ports if listed.name == (wanted or "")]
     return (found[0] if found and wanted is not None else None) or port
+
+
+def placed(text: str, *, namespace: str, find: Callable[[Name, int], Sequence[tuple[str, int]]]) -> str:
+    """A setting with the first address of each Service that it names; a name that has none stays as it is."""
+
+    def address(found: re.Match[str]) -> str:
+        name = read(found["host"], namespace=namespace)
+        there = find(name, int(found["port"] or _USUAL_PORT)) if name else ()
+        return f"{there[0][0]}:{there[0][1]}" if there else found[0]
+
+    return _IN_TEXT.sub(address, text)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from functions_framework import exits
 from functions_framework.context import document
+from functions_framework.invocation import Invocation
+from functions_framework.plugins import once
+from functions_framework.request import Request
 from tests.framework.loaded import module, served
 
 CUSTOM = """
@@ -199,3 +207,42 @@ async def test_a_tracing_provider_among_the_hooks_is_no_hook(tmp_path: Path) -> 
     env = {"FUNC_CONTEXT": v1beta1(["skywalking"], ["skywalking"])}
     async with served(tmp_path, HELLO.replace("{kind}", "def"), env=env) as at:
         assert (await at.ask("/")).status == 200
+
+
+class Closing(BaseHTTPRequestHandler):
+    """A sidecar's door that only notes who knocks."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        """Note the path."""
+        self.asked.append(self.path)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("trigger", "error", "ends"),
+    [("topic", None, True), ("binding", None, True), ("http", None, False), ("topic", ValueError(), False)],
+)
+def test_run_once_ends_sidecar_and_process_after_an_event_that_was_handled(
+    trigger: str, error: Exception | None, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *told: killed.append(told))
+    server = HTTPServer(("127.0.0.1", 0), Closing)
+    monkeypatch.setenv("DAPR_HTTP_PORT", str(server.server_address[1]))
+    monkeypatch.setattr(Closing, "asked", [])
+    call = Invocation("work", trigger=trigger, request=Request("POST", b"/", [], b"", ("", 0)), started=0.0)
+    call.error = error
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    once.RunOnce().exec_post_hook(call)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    assert Closing.asked == (["/v1.0/shutdown"] if ends else [])
+    assert killed == ([(os.getpid(), signal.SIGTERM)] if ends else [])

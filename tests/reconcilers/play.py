@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from openfunction_py.api.builders import Builder
@@ -12,6 +13,8 @@ from openfunction_py.api.servings import Serving
 from openfunction_py.api.upstream.knative import KnativeService, Revision
 from openfunction_py.api.upstream.shipwright import BuildRun
 from openfunction_py.reconcilers import builder, function, gateway, serving
+from openfunction_py.reconcilers.serving.brokers import Readers
+from openfunction_py.reconcilers.serving.groups import Make
 from tests.reconcilers.world import World
 
 DIGEST = "sha256:" + "a" * 64
@@ -19,11 +22,16 @@ OTHER = "sha256:" + "b" * 64
 SOURCE = {"main.py": "def hello(request):\n    return 'hi'\n"}
 
 
-def world() -> World:
+async def known_to_all(_: Sequence[Readers]) -> None:
+    """The brokers' part: every reader is known to them."""
+
+
+def world(*, make: Make = known_to_all) -> World:
     """All four reconcilers and the default Gateway."""
     made = World()
-    for module in (function, builder, serving, gateway):
+    for module in (function, builder, gateway):
         module.install(made.manager)
+    serving.install(made.manager, make=make)
     made.put(
         Gateway.model_validate(
             {

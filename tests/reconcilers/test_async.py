@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from openfunction_py.api import meta
 from openfunction_py.api.functions import Function
 from openfunction_py.api.upstream import apps, batch, core, dapr, keda
 from openfunction_py.api.upstream.knative import KnativeService
+from openfunction_py.reconcilers.serving.brokers import BrokerError, Readers
 from tests.reconcilers import play
 from tests.reconcilers.world import World
 
@@ -210,3 +212,48 @@ async def test_without_serving_everything_goes() -> None:
     await there.settle()
     for model in (apps.Deployment, keda.ScaledObject, dapr.Component):
         assert there.lister(model).list() == []
+
+
+async def test_a_scaled_job_waits_for_the_durable_that_it_reads_and_is_made_once_that_is_there() -> None:
+    asked: list[Readers] = []
+    away = [True] * 4
+
+    async def make(wanted: Sequence[Readers]) -> None:
+        asked.extend(wanted)
+        if away:
+            away.pop()
+            raise BrokerError("component 'c': NATS cannot be reached")
+
+    there = play.world(make=make)
+    there.put(asynchronous(workloadType="Job", **SCALED))
+    await there.settle()
+    assert (asked[0].topics, asked[0].app) == (("work",), "hello-default")
+    assert asked[0].component["spec"]["type"] == "pubsub.jetstream"
+    assert found(there, keda.ScaledJob, "hello-scaler") is None
+    ready = play.condition(there)
+    assert (ready.status, ready.message) == ("Unknown", "component 'c': NATS cannot be reached")
+    name = play.servings(there)[0].metadata.name
+    while away:
+        there.wake("serving-groups", "default", name)
+        await there.settle()
+    assert play.condition(there).reason == "BrokerUnavailable"
+    there.wake("serving-groups", "default", name)
+    await there.settle()
+    assert found(there, keda.ScaledJob, "hello-scaler") is not None
+
+
+async def test_a_durable_that_a_broker_has_lost_is_made_again_when_the_scaler_cannot_read() -> None:
+    asked: list[Readers] = []
+
+    async def make(wanted: Sequence[Readers]) -> None:
+        asked.extend(wanted)
+
+    there = play.world(make=make)
+    there.put(asynchronous(**SCALED))
+    await there.settle()
+    await there.settle()
+    assert len(asked) == 1
+    broken = {"type": "Ready", "status": "False", "reason": "TriggerError", "message": "no such consumer"}
+    there.set_status(keda.ScaledObject, "hello-scaler", {"conditions": [broken]})
+    await there.settle()
+    assert len(asked) == 2

@@ -47,9 +47,10 @@ class World:
 
     def add(
         self, name: str, reconciler: Reconciler, *, watches: Sequence[managers.Watch], workers: int = 2
-    ) -> None:
+    ) -> Queue:
         self._controllers.append((name, reconciler, watches))
         self.queues[name] = {}
+        return Queue(self.queues, name)
 
     async def settle(self) -> None:
         """Reconcile until nobody has anything to do."""
@@ -121,6 +122,17 @@ class World:
             for watch in watches:
                 if watch.model is resource.model:
                     self.queues[name] |= dict.fromkeys(watch.to_requests(obj))
+
+
+class Queue:
+    """What is left of a controller: it can be asked to look again."""
+
+    def __init__(self, queues: dict[str, dict[Request, None]], name: str) -> None:
+        self._queues = queues
+        self._name = name
+
+    def enqueue(self, request: Request, after: float = 0.0) -> None:
+        self._queues[self._name][request] = None
 
 
 def _same(old: Document, new: Document) -> bool:

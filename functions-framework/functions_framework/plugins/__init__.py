@@ -17,10 +17,11 @@ from functions_framework import exits
 from functions_framework.hooks import Hook, Stage
 from functions_framework.invocation import Invocation
 from functions_framework.plugins.example import PluginExample
+from functions_framework.plugins.once import RunOnce
 
 FOLDER = "plugins"
 _METHODS: Mapping[Stage, str] = {"pre": "exec_pre_hook", "post": "exec_post_hook"}
-_BUILT_IN: tuple[type[Any], ...] = (PluginExample,)  # Any: a plugin has no base class
+_BUILT_IN: tuple[type[Any], ...] = (PluginExample, RunOnce)  # Any: a plugin has no base class
 Classes = Mapping[str, type[Any]]
 
 

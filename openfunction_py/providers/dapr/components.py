@@ -5,7 +5,6 @@ Names of Services in settings become addresses: a sidecar here has no cluster DN
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,7 +17,6 @@ from openfunction_py.resources import cluster_names, labels, programs
 
 MANAGER = "openfunction-dapr"
 FILE = "resources.json"
-_NAMED = re.compile(r"(?P<host>[a-z0-9.-]+\.svc(?:\.cluster\.local)?)(?::(?P<port>\d+))?")
 
 
 class Reconciler:
@@ -66,20 +64,14 @@ class Reconciler:
 
     def _placed(self, item: dict[str, Any], namespace: str) -> dict[str, Any]:
         value = item.get("value")
-        if not isinstance(value, str) or ".svc" not in value:
+        if not isinstance(value, str):
             return item
-        return {**item, "value": _NAMED.sub(lambda found: self._address(found, namespace), value)}
+        return {**item, "value": cluster_names.placed(value, namespace=namespace, find=self._addresses)}
 
-    def _address(self, found: re.Match[str], namespace: str) -> str:
-        """The first ready address of a name; the name itself where there is none yet."""
-        name = cluster_names.read(found["host"], namespace=namespace)
-        service = self._services.get(name.namespace, name.service) if name else None
-        if name is None or service is None:
-            return found[0]
-        port = int(found["port"] or 80)
+    def _addresses(self, name: cluster_names.Name, port: int) -> list[tuple[str, int]]:
+        service = self._services.get(name.namespace, name.service)
         near = self._slices.list(name.namespace, labels={cluster_names.SERVICE_LABEL: name.service})
-        there = cluster_names.addresses(name, port, service=service, slices=near)
-        return f"{there[0][0]}:{there[0][1]}" if there else found[0]
+        return cluster_names.addresses(name, port, service=service, slices=near)
 
 
 def has_sidecar(pod: core.Pod) -> bool:

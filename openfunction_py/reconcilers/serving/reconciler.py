@@ -15,11 +15,11 @@ from openfunction_py.api.servings import Serving, ServingStatus
 from openfunction_py.api.upstream import apps, batch, core, dapr, keda
 from openfunction_py.api.upstream.knative import KnativeService, Revision
 from openfunction_py.controller import manager as managers
-from openfunction_py.controller import status
+from openfunction_py.controller import status, types
 from openfunction_py.controller.types import Request, Result
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock
-from openfunction_py.reconcilers.serving import service, upkeep, verdicts, workload
+from openfunction_py.reconcilers.serving import brokers, groups, service, upkeep, verdicts, workload
 from openfunction_py.reconcilers.serving.verdicts import Verdict
 from openfunction_py.resources import async_workloads, dapr_components, knative_services, labels, states
 
@@ -43,6 +43,7 @@ class Reconciler:
         self._revisions = manager.lister(Revision)
         self._pods = manager.lister(core.Pod)
         self._upkeep = upkeep.Upkeep(manager)
+        self.groups: groups.Groups = groups.Groups()
 
     async def reconcile(self, request: Request) -> Result:
         """Write what runs the function when it is this version's turn; copy its state."""
@@ -71,12 +72,26 @@ class Reconciler:
         stranger = self._upkeep.taken(wanted.objects, function)
         if stranger is not None:
             return stranger
+        unread = self._unread(serving, wanted)
+        if unread is not None:
+            return unread
         try:
             return await self._serve(serving, function, wanted, known)
         except errors.ApiError as error:
             if error.code not in REFUSALS:
                 raise
             return Verdict(states.FAILED, "TemplateRejected", error.message)
+
+    def _unread(self, serving: Serving, wanted: upkeep.Wanted) -> Verdict | None:
+        """Jobs alone would make what their scaler reads, and the scaler alone makes Jobs: it waits for the durables."""
+        if not isinstance(wanted.scaler, keda.ScaledJob):
+            return None
+        known, made = self.groups.of(types.request_of(serving)), self._upkeep.found(wanted.scaler)
+        is_made = made is not None and made.metadata.labels.get(labels.SERVING) == serving.metadata.name
+        if known.problem is None or is_made:
+            return None
+        state = states.STARTING if known.is_patient else states.FAILED
+        return Verdict(state, state if known.is_patient else "BrokerUnavailable", known.problem)
 
     async def _serve(
         self, serving: Serving, function: Function, wanted: upkeep.Wanted, known: dict[str, str]
@@ -193,8 +208,8 @@ def of_pod(obj: Object) -> Iterable[Request]:
     return (Request(obj.metadata.namespace, name),) if name and known else ()
 
 
-def install(manager: managers.Manager) -> None:
-    """Add the controller."""
+def install(manager: managers.Manager, *, make: groups.Make = brokers.make) -> None:
+    """Add the controller; `make` has brokers remember the readers of scaled functions."""
     functions = manager.lister(Function)
 
     def of_service(obj: Object) -> Iterable[Request]:
@@ -215,9 +230,10 @@ def install(manager: managers.Manager) -> None:
     made: Sequence[managers.Watch] = [
         managers.Watch(model, of_made) for model in upkeep.MODELS if model is not dapr.Component
     ]
-    manager.add(
+    reconciler = Reconciler(manager)
+    controller = manager.add(
         "serving",
-        Reconciler(manager),
+        reconciler,
         watches=[
             managers.Watch(Serving, managers.by_self),
             managers.Watch(Function, of_function),
@@ -228,3 +244,4 @@ def install(manager: managers.Manager) -> None:
             *made,
         ],
     )
+    groups.install(manager, reconciler.groups, make=make, again=controller.enqueue)

@@ -1,0 +1,66 @@
+"""What a version reads, asked of its brokers: the durable of each topic, made before anybody reads.
+
+The drivers of the sidecar make it, so that it is the one that a sidecar then finds. They are imported with the first
+topic: whoever has none needs no client of a broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# Types whose readers a broker remembers.
+TYPES = ("pubsub.jetstream", "pubsub.kafka")
+Document = Mapping[str, Any]
+
+
+class BrokerError(Exception):
+    """A broker cannot be asked, or refuses; the sentence names the component."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """One component as its document says, the topics of it that are read, and the app that reads them.
+
+    `secrets` has the values of what the document refers to, by name and key.
+    """
+
+    component: Document
+    topics: tuple[str, ...]
+    app: str
+    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
+
+
+async def make(wanted: Sequence[Readers]) -> None:
+    """Make every durable that is absent; one that is there keeps its place. Raises BrokerError."""
+    for one in wanted:
+        await _make(one)
+
+
+async def _make(wanted: Readers) -> None:
+    from openfunction_eventing import drivers  # noqa: PLC0415 - see the module's own words
+    from openfunction_eventing.component import ComponentError, from_document  # noqa: PLC0415
+    from openfunction_eventing.drivers.port import ACK, PubSub, SubscribeOptions, Verdict  # noqa: PLC0415
+    from openfunction_eventing.envelope import Message  # noqa: PLC0415
+
+    async def never(_: Message) -> Verdict:
+        return ACK  # with nothing in flight nothing is delivered
+
+    try:
+        component = from_document(wanted.component, lambda _store, name, key: wanted.secrets.get((name, key)))
+        driver = await drivers.open(component)
+    except ComponentError as error:
+        raise BrokerError(str(error)) from error
+    try:
+        if not isinstance(driver, PubSub):
+            raise component.error("it is no pub/sub, so nobody can be made known to it")
+        # as the sidecar says it (sidecar/consuming.py)
+        group = component.text("consumerID") or component.text("queueGroupName", wanted.app)
+        for topic in wanted.topics:
+            reading = await driver.subscribe(topic, SubscribeOptions(group=group, max_in_flight=0), never)
+            await reading.stop()
+    except ComponentError as error:
+        raise BrokerError(str(error)) from error
+    finally:
+        await driver.close()

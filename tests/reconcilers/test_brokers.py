@@ -1,0 +1,61 @@
+"""Readers made known to real brokers before anybody reads: nothing that comes meanwhile is lost to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from openfunction_py.reconcilers.serving import brokers as groups
+from openfunction_py.reconcilers.serving.brokers import BrokerError, Readers
+from tests.eventing import brokers
+
+
+def readers(kind: str, topics: tuple[str, ...] = ("work",), **metadata: str) -> Readers:
+    """Readers of a component's topics."""
+    items: list[dict[str, Any]] = [{"name": key, "value": value} for key, value in metadata.items()]
+    document = {"metadata": {"name": "c"}, "spec": {"type": kind, "version": "v1", "metadata": items}}
+    return Readers(document, topics, "hello-default")
+
+
+async def test_a_durable_of_jetstream_is_there_before_its_first_reader_and_is_made_once(
+    tmp_path: Path,
+) -> None:
+    broker = brokers.Nats(tmp_path)
+    with brokers.running(broker):
+        for _ in range(2):
+            await groups.make([readers("pubsub.jetstream", ("work", "play"), natsURL=broker.url)])
+        client = await nats.connect(broker.url)
+        await client.jetstream().publish("work", b"1")
+        found = await client.jetstream().consumer_info("work", "hello-default__work")
+        assert (found.num_pending, found.config.max_deliver) == (1, -1)
+        assert await client.jetstream().consumer_info("play", "hello-default__play")
+        await client.close()
+
+
+async def test_a_group_of_kafka_begins_where_the_topic_ended_when_it_was_made(tmp_path: Path) -> None:
+    broker = brokers.Kafka(tmp_path)
+    with brokers.running(broker):
+        await groups.make([readers("pubsub.kafka", brokers=broker.url, authType="none")])
+        async with AIOKafkaProducer(bootstrap_servers=broker.url) as producer:
+            await producer.send_and_wait("work", b"1", partition=2)
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker.url)
+        await admin.start()
+        committed = await admin.list_consumer_group_offsets("hello-default")
+        await admin.close()
+        assert committed[TopicPartition("work", 2)].offset == 0
+
+
+async def test_a_broker_that_is_away_and_a_secret_that_is_missing_are_named() -> None:
+    port = brokers.free_port()
+    away = readers("pubsub.jetstream", natsURL=f"nats://127.0.0.1:{port}")
+    away.component["spec"]["initTimeout"] = "300ms"
+    with pytest.raises(BrokerError, match=f"NATS at 127.0.0.1:{port} cannot be reached"):
+        await groups.make([away])
+    away.component["spec"]["metadata"].append({"name": "token", "secretKeyRef": {"name": "s", "key": "k"}})
+    with pytest.raises(BrokerError, match="key 'k' of secret 's'"):
+        await groups.make([away])
