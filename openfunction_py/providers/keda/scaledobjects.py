@@ -89,6 +89,8 @@ class Reconciler:
         if memory.saw_ready(target.status.ready_replicas):
             # whoever reads a topic for the first time makes what is measured
             memory.poked = memory.poked or any(memory.failures.values())
+            # and whoever comes out of zero does not wait for the HPA's clock, which began before the backlog was known
+            memory.synced = None
         polls = memory.poll_due(at, interval, current.metadata.generation)
         syncs = replicas_of(target) > 0 and memory.sync_due(at)
         if polls or syncs:

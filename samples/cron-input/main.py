@@ -1,0 +1,6 @@
+"""A function that a clock starts: a binding calls it on its schedule, with no data."""
+
+
+def tick(context, data):
+    """Say that it was called."""
+    print("cron ticked", data or "without data", flush=True)

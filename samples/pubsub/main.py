@@ -1,0 +1,13 @@
+"""A function between two topics: each order is worked on for a while, and what became of it is the next event."""
+
+import json
+import time
+
+SECONDS = 0.1
+
+
+def fulfil(context, data):
+    """Work on an order, then publish its number."""
+    order = json.loads(data)
+    time.sleep(SECONDS)
+    context.send("done", {"order": order["order"]})
