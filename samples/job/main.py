@@ -3,6 +3,6 @@
 import os
 
 
-def render(context, data):
+def render(context):
     """Say which event this process was started for."""
-    print("job", os.environ.get("POD_NAME", ""), "rendered", bytes(data).decode(), flush=True)
+    print("job", os.environ.get("POD_NAME", ""), "rendered", bytes(context.data).decode(), flush=True)

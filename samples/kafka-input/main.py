@@ -1,6 +1,6 @@
 """A function of a Kafka topic, at zero while nobody writes to it."""
 
 
-def handle(context, data):
+def handle(context):
     """Say what came."""
-    print("kafka brought", bytes(data).decode(), flush=True)
+    print("kafka brought", bytes(context.data).decode(), flush=True)

@@ -130,8 +130,13 @@ def broker(there: platform.Platform) -> str:
 async def _publish(context: JetStreamContext, messages: int) -> None:
     """Each acknowledged by the broker, a thousand under way."""
     for begin in range(0, messages, 1000):
-        orders = range(begin, min(begin + 1000, messages))
-        await asyncio.gather(*(context.publish(TOPIC, b'{"order": %d}' % order) for order in orders))
+        async with asyncio.TaskGroup() as group:
+            for order in range(begin, min(begin + 1000, messages)):
+                group.create_task(_order(context, order))
+
+
+async def _order(context: JetStreamContext, order: int) -> None:
+    await context.publish(TOPIC, b'{"order": %d}' % order)
 
 
 async def _watch(kube: clients.Client, context: JetStreamContext, seen: Seen, began: float) -> None:

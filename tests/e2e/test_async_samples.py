@@ -1,4 +1,4 @@
-"""The samples of asynchronous functions, applied as they stand: a clock, a topic of Kafka, two topics, a Job per event."""
+"""Asynchronous samples, applied as they stand: a clock, a topic of Kafka, two topics, a Job per event."""
 
 from __future__ import annotations
 
