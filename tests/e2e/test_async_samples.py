@@ -33,9 +33,9 @@ def test_a_clock_calls_its_function(there: platform.Platform) -> None:
 
 def test_a_backlog_brings_replicas_from_zero_and_nothing_of_it_is_lost(there: platform.Platform) -> None:
     backlog.set_up(there)
-    seen = backlog.flow(there, 400)
+    seen = backlog.flow(there, 1000)
     print(backlog.verdict(seen))
-    assert (len(seen.answers), seen.lost) == (400, 0)
+    assert (len(seen.answers), seen.lost) == (1000, 0)
     assert (seen.steps[0], seen.steps[-1]) == (0, 0)
     assert max(seen.steps) > 1
     there.ofn("delete", "function", "pubsub")
