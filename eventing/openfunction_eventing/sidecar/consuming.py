@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
-from uuid import uuid4
 
 from openfunction_eventing import clock, log
 from openfunction_eventing.drivers.port import (
@@ -18,7 +17,7 @@ from openfunction_eventing.drivers.port import (
 )
 from openfunction_eventing.drivers.port import Subscription as Reading
 from openfunction_eventing.envelope import Message
-from openfunction_eventing.sidecar import envelopes, refusals, scoping
+from openfunction_eventing.sidecar import envelopes, ids, refusals, scoping
 from openfunction_eventing.sidecar.bulks import Collector
 from openfunction_eventing.sidecar.catalog import Catalog
 from openfunction_eventing.sidecar.channel import AppLeft, AppRefused, Delivery, Status
@@ -58,7 +57,7 @@ class Consumer:
         if path is None:  # nobody wants it, or not any more
             return await self._drop(message)
         metadata = {**message.metadata, "pubsubName": self._of.pubsub}
-        entry = str(uuid4()) if self._bulk else ""
+        entry = ids.new() if self._bulk else ""
         one = Delivery(self._of.pubsub, self._of.topic, path, event, metadata, entry, self._of.raw)
         try:
             status = await self._deliverer.while_up(self._of.pubsub, lambda: self._try(one))

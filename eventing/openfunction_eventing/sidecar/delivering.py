@@ -67,14 +67,19 @@ class Deliverer:
 
     async def _once(self, component: str, attempt: Callable[[], Awaitable[T]]) -> T:
         timeout = self.policy(component).timeout
+        if not timeout:
+            return await self._in_turn(attempt)
         try:
-            async with asyncio.timeout(timeout or None):
-                if self._room is None:
-                    return await attempt()
-                async with self._room:
-                    return await attempt()
+            async with asyncio.timeout(timeout):
+                return await self._in_turn(attempt)
         except TimeoutError as error:
             raise AppRefused(f"the app did not answer within {timeout:g} s") from error
+
+    async def _in_turn(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        if self._room is None:
+            return await attempt()
+        async with self._room:
+            return await attempt()
 
     async def until_up(self) -> None:
         """Wait for the app, all who wait by one look at it; raises Ending."""

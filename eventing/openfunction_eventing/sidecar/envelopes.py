@@ -8,14 +8,14 @@ from __future__ import annotations
 import datetime
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
-from uuid import uuid4
 
 from functions_framework import errors, jsons
 from functions_framework.cloudevent import CloudEvent, from_document
 from openfunction_eventing.component import read_span
 from openfunction_eventing.envelope import WRAPPED
-from openfunction_eventing.sidecar import refusals
+from openfunction_eventing.sidecar import ids, refusals
 
 OVERRIDES = ("id", "source", "type", "subject", "traceid", "traceparent", "tracestate")
 _TRUE = frozenset({"1", "t", "true", "y", "yes", "on"})
@@ -25,6 +25,8 @@ _TEXT = "text/plain"
 
 def is_raw(metadata: Mapping[str, str]) -> bool:
     """Whether bytes go without an envelope; raises Refusal when `rawPayload` is neither yes nor no."""
+    if not metadata:
+        return False
     told = next((value for name, value in metadata.items() if name.lower() == "rawpayload"), "").lower()
     if told not in _TRUE | _FALSE:
         raise refusals.bad_metadata(f"rawPayload value must be a valid boolean: actual is '{told}'")
@@ -39,7 +41,7 @@ def mimetype(content_type: str) -> str:
 def raw(body: bytes, *, topic: str, content_type: str, app: str) -> CloudEvent:
     """An event that only carries bytes through a driver, which stores its data alone."""
     attributes = {
-        "id": str(uuid4()), "source": app or "Dapr", "specversion": "1.0", "type": WRAPPED,
+        "id": ids.new(), "source": app or "Dapr", "specversion": "1.0", "type": WRAPPED,
         "datacontenttype": "application/octet-stream", "topic": topic, "rawtype": content_type,
     }  # fmt: skip
     return CloudEvent.read(attributes, body)
@@ -81,7 +83,7 @@ def _given(body: bytes, *, pubsub: str, topic: str, now: float) -> CloudEvent:
     if not isinstance(document, dict):
         raise refusals.no_event("a structured CloudEvent is a JSON object")
     defaults = {
-        "id": str(uuid4()),
+        "id": ids.new(),
         "source": "Dapr",
         "type": WRAPPED,
         "specversion": "1.0",
@@ -99,7 +101,7 @@ def _made(body: bytes, content_type: str, metadata: Mapping[str, str], app: str)
     told = {name: lower[f"cloudevent.{name}"] for name in OVERRIDES if lower.get(f"cloudevent.{name}")}
     trace = told.get("traceparent") or told.get("traceid")
     attributes = {
-        "id": str(uuid4()), "source": app or "Dapr", "type": WRAPPED, "specversion": "1.0",
+        "id": ids.new(), "source": app or "Dapr", "type": WRAPPED, "specversion": "1.0",
         "datacontenttype": content_type, **told,
     }  # fmt: skip
     if trace:
@@ -119,13 +121,20 @@ def _data(body: bytes, kind: str) -> Any:  # Any: JSON
 
 
 def _time_to_live(metadata: Mapping[str, str]) -> float | None:
+    if not metadata:
+        return None
     lower = {name.lower(): value for name, value in metadata.items()}
     told = lower.get("ttl") or lower.get("ttlinseconds") or ""
     return read_span(told) if told else None
 
 
 def _time(now: float) -> str:
-    moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
+    return _second(int(now))
+
+
+@lru_cache(maxsize=16)
+def _second(second: int) -> str:
+    moment = datetime.datetime.fromtimestamp(second, datetime.UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -11,6 +11,7 @@ from functions_framework import jsons
 from openfunction_eventing import log, loops
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import settings as settings_module
+from openfunction_eventing.sidecar.batches import BatchServer
 from openfunction_eventing.sidecar.grpcapi.server import GrpcServer
 from openfunction_eventing.sidecar.http import api
 from openfunction_eventing.sidecar.listening import HttpServer, bind
@@ -81,12 +82,13 @@ async def _serve(sidecar: Sidecar, grace: float) -> None:
 
 
 class Servers:
-    """Both transports of one sidecar."""
+    """The transports of one sidecar."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._http = HttpServer(api.create(sidecar))
         self._grpc = GrpcServer(sidecar)
+        self._batches = BatchServer(sidecar)
         self.http_port = self.grpc_port = 0
 
     async def start(self) -> None:
@@ -95,6 +97,8 @@ class Servers:
         sockets, self.http_port = bind(settings.addresses, settings.http_port)
         await self._http.start(sockets)
         self.grpc_port = await self._grpc.start(settings.addresses, settings.grpc_port)
+        if settings.batch_socket:
+            await self._batches.start(Path(settings.batch_socket))
         _log.info("the API answers", http_port=self.http_port, grpc_port=self.grpc_port)
         if settings.port_file is not None:
             ready = settings.port_file.with_suffix(".part")
@@ -104,5 +108,6 @@ class Servers:
     async def stop(self) -> None:
         """End what is under way, then the servers."""
         grace = self._sidecar.settings.grace
+        await self._batches.stop(grace)
         await self._http.stop(grace)
         await self._grpc.stop(grace)

@@ -33,6 +33,7 @@ class Settings:
         app_token: what the app is shown.
         peers: host and port of other apps by id.
         port_file: where the ports are written once the API answers.
+        batch_socket: the Unix socket where our own framework publishes in batches; empty for none.
     """
 
     app_id: str
@@ -52,6 +53,7 @@ class Settings:
     namespace: str = ""
     peers: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     port_file: Path | None = None
+    batch_socket: str = ""
 
     @property
     def has_app(self) -> bool:
@@ -90,6 +92,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> 
         namespace=given.get("NAMESPACE", ""),
         peers=dict(_peer(text) for text in told.peer),
         port_file=told.port_file,
+        batch_socket=told.batch_socket,
     )
     if not settings.app_id:
         raise SettingError("--app-id is missing; it names the app, its consumer groups and its keys")
@@ -138,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         default=5.0,
         help="time for what is under way at the end",
     )
+    add("--batch-socket", default="", help="a Unix socket where our own framework publishes in batches")
     add("--peer", action="append", default=[], help="another app, id=host:port; repeatable")
     add(
         "--port-file", type=Path, default=None, help="a file that gets the ports as JSON once the API answers"

@@ -57,7 +57,10 @@ class Subscription:
 
     def path(self, event: Mapping[str, Any]) -> str | None:
         """Where an event goes; None when no rule wants it."""
-        return next((rule.path for rule in self.rules if rule.passes(event)), None)
+        for rule in self.rules:
+            if rule.passes(event):
+                return rule.path
+        return None
 
 
 def rules(given: Iterable[tuple[str, str]], default: str | None) -> tuple[Rule, ...]:

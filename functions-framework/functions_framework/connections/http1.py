@@ -117,11 +117,11 @@ class Connection(asyncio.Protocol):
             self._count(len(data))
 
     def _is_second(self, data: bytes) -> bool:
-        """HTTP/2 opens the connection, and somebody can speak it."""
+        """HTTP/2 opens the connection, or our own sidecar, and somebody can speak it."""
         opening = takeover.PREFACE[: self._fed] + data
         if not opening.startswith(takeover.PREFACE) or self._left != self._limits.kept_requests:
             return False
-        other = takeover.second(self._site, self._site.second)
+        other = takeover.second(self._site, opening, self._transport)
         if other is None or (transport := self.hand_over(other)) is None:
             return False
         other.connection_made(transport)

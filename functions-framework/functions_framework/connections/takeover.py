@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import socket
 from collections.abc import Callable
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from functions_framework.connections.site import Site
-from functions_framework.program import Second
 from functions_framework.request import Request
 
 if TYPE_CHECKING:
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 
 HandOver = Callable[[asyncio.BaseProtocol], asyncio.Transport | None]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_BATCH = b"OFN-BATCH/1\r\n"
 
 
-def second(site: Site, taken: Second | None) -> asyncio.BaseProtocol | None:
-    """Who speaks after HTTP/2's preface; None where nobody can."""
+def second(site: Site, opening: bytes, transport: asyncio.Transport | None) -> asyncio.BaseProtocol | None:
+    """Who speaks on a connection that opens with HTTP/2's preface; None where nobody can."""
+    if opening.startswith(_BATCH, len(PREFACE)) and _is_local(transport):
+        from functions_framework.connections import batches  # noqa: PLC0415  # for functions behind our sidecar alone
+
+        return batches.Batches(site, PREFACE + batches.OPENING)
+    taken = site.second
     if taken is not None:
         return taken(lambda exchange: site.begin(exchange))  # noqa: PLW0108  # while it starts, `begin` is another
     if util.find_spec("h2") is None:
@@ -32,6 +38,13 @@ def second(site: Site, taken: Second | None) -> asyncio.BaseProtocol | None:
     from functions_framework.connections import http2  # noqa: PLC0415  # its package is an extra
 
     return http2.Connection(site)
+
+
+def _is_local(transport: asyncio.Transport | None) -> bool:
+    """The peer came by a Unix socket, where only a sidecar does."""
+    if transport is None:
+        return False
+    return bool(transport.get_extra_info("socket").family == getattr(socket, "AF_UNIX", None))
 
 
 def h2c(site: Site, request: Request) -> tuple[http2.Connection, bytes] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from functions_framework import exits
 from functions_framework.context.document import Context, Input, Output, State
-from functions_framework.dapr import client, health, settings
+from functions_framework.dapr import batch, client, health, settings
 from functions_framework.dapr.port import Port
 from functions_framework.dapr.surface import Dapr
 
@@ -114,6 +114,10 @@ class RuntimeContext:
         self._opened.append(made.close)
         if self.sidecar.app_protocol == "grpc":
             return self._over_grpc(made)
+        if self.sidecar.socket:
+            batches = batch.BatchClient(self.sidecar, made, lost=self._lost)
+            self._opened.append(batches.close)
+            return batches
         return made
 
     def _over_grpc(self, http: client.Client) -> Port:

@@ -26,6 +26,7 @@ class Sidecar:
         health_timeout: how long the sidecar may take to come up before its absence is an error.
         timeout: of one call.
         patience: how long a sidecar that refuses connections is asked again.
+        socket: the Unix socket where our own sidecar takes what is published in batches; empty for none.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +38,7 @@ class Sidecar:
     health_timeout: float = 60.0
     timeout: float = 60.0
     patience: float = 5.0
+    socket: str = ""
 
     @property
     def address(self) -> str:
@@ -55,7 +57,7 @@ class Sidecar:
 
 
 def from_environ(environ: Mapping[str, str]) -> Sidecar:
-    """Read DAPR_HOST, DAPR_HTTP_PORT, DAPR_GRPC_PORT, DAPR_API_TOKEN, APP_API_TOKEN, APP_PROTOCOL and the timeouts.
+    """Read DAPR_HOST, DAPR_HTTP_PORT, DAPR_GRPC_PORT, DAPR_API_TOKEN, APP_API_TOKEN, APP_PROTOCOL and what is ours.
 
     Raises:
         StartError: InvalidSetting that names the variable.
@@ -72,6 +74,7 @@ def from_environ(environ: Mapping[str, str]) -> Sidecar:
         health_timeout=_seconds(environ, "DAPR_HEALTH_TIMEOUT", default.health_timeout),
         timeout=_seconds(environ, "DAPR_API_TIMEOUT_SECONDS", default.timeout),
         patience=_seconds(environ, "OFN_DAPR_PATIENCE_SECONDS", default.patience),
+        socket=environ.get("OFN_DAPR_SOCKET", ""),
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openfunction_eventing import loops
-from openfunction_eventing.sidecar.appchannel import pipeline
+from openfunction_eventing.sidecar.appchannel import batch, pipeline
 from openfunction_eventing.sidecar.appchannel.pipeline import Pipeline
 from openfunction_eventing.sidecar.channel import AppAway
 from tests.eventing.sidecar.conftest import Setup, running
@@ -48,6 +50,7 @@ async def function(folder: Path, made: Setup) -> AsyncIterator[asyncio.subproces
         FUNC_CONTEXT=json.dumps(CONTEXT),
         DAPR_HTTP_PORT=str(ports.http_port),
         DAPR_GRPC_PORT=str(ports.grpc_port),
+        OFN_DAPR_SOCKET=made.sidecar.settings.batch_socket,
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "functions_framework", "--source", str(folder / "main.py"), "--target", "function",
@@ -65,9 +68,11 @@ def sent(made: Setup) -> list[str]:
     return [json.loads(body).get("data", "") for topic, body in made.bus.stored if topic == "out"]
 
 
-async def test_events_and_bindings_pass_through_a_function(tmp_path: Path) -> None:
-    socket = str(tmp_path / "app.sock")
-    async with running(app_protocol="batch", app_socket=socket) as made, function(tmp_path, made):
+@pytest.mark.parametrize("publishing", ["", "dapr.sock"], ids=["by HTTP", "in batches"])
+async def test_events_and_bindings_pass_through_a_function(tmp_path: Path, publishing: str) -> None:
+    socket, batches = str(tmp_path / "app.sock"), str(tmp_path / publishing) if publishing else ""
+    settings: dict[str, Any] = {"app_protocol": "batch", "app_socket": socket, "batch_socket": batches}
+    async with running(**settings) as made, function(tmp_path, made):
         await made.attached()
         words = [f"word-{number}" for number in range(300)]
         for word in words:
@@ -99,6 +104,39 @@ async def test_events_of_a_function_that_was_killed_come_again(tmp_path: Path) -
             await until(lambda: len(sent(made)) == 20)
 
 
+async def test_a_function_that_ends_answers_what_it_has_and_the_rest_waits_for_the_next(
+    tmp_path: Path,
+) -> None:
+    socket = str(tmp_path / "app.sock")
+    async with running(app_protocol="batch", app_socket=socket) as made:
+        async with function(tmp_path, made) as process:
+            await made.attached()
+            for number in range(50):
+                body = str(number).encode()
+                await made.sidecar.publisher.publish("bus", "t", body, content_type="text/plain", metadata={})
+            process.terminate()
+            await process.wait()
+        async with function(tmp_path, made):
+            await until(lambda: len(set(sent(made))) == 50)
+            verdicts = made.bus.readings["t"][0].verdicts
+            await until(lambda: len(verdicts) == 50)
+            assert {one.kind for one in verdicts} == {"ack"}
+
+
+async def test_an_app_that_knows_no_frames_is_asked_over_http(tmp_path: Path) -> None:
+    def answer(data: bytes) -> bytes:
+        if data.startswith(b"PRI "):
+            return b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
+        return b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
+
+    async with peer(tmp_path, answer) as lines:
+        either = batch.Either(str(tmp_path / "peer.sock"))
+        assert await either.is_up()
+        assert (await either.ask("POST", "/x", [], b"body")).body == b"hi"
+        await either.close()
+        await lines.close()
+
+
 # the lines themselves
 
 
@@ -110,11 +148,12 @@ async def peer(folder: Path, answer: Callable[[bytes], bytes]) -> AsyncIterator[
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         opened.append(writer)
-        while data := await reader.read(1 << 16):
-            told = answer(data)
-            if not told:
-                break
-            writer.write(told)
+        with contextlib.suppress(ConnectionResetError):
+            while data := await reader.read(1 << 16):
+                told = answer(data)
+                if not told:
+                    break
+                writer.write(told)
         writer.close()
         opened.remove(writer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import uuid4
@@ -138,8 +139,13 @@ def _fields(metadata: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in metadata.items()
-        if _NAME.fullmatch(name) and name.lower() not in _OURS and value.isprintable() and value.isascii()
+        if _may_be_named(name) and value.isprintable() and value.isascii()
     }
+
+
+@lru_cache(maxsize=1024)
+def _may_be_named(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and name.lower() not in _OURS
 
 
 def _entry(one: Delivery) -> dict[str, Any]:

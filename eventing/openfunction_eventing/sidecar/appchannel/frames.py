@@ -1,0 +1,158 @@
+"""Frames to an app of our framework on a Unix socket: what is asked in one turn of the loop is written at once.
+
+One connection carries everything, answers come in any order; the frames are functions_framework.connections.batches'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import cast
+
+from functions_framework.connections.batches import LEAVING, LENGTH, OPENING, REPLY, REQUEST
+from functions_framework.connections.takeover import PREFACE
+from openfunction_eventing.errors import EventingError
+from openfunction_eventing.sidecar.channel import AppAway, Reply
+
+
+class Foreign(EventingError):  # noqa: N818 - what it is, not that it is an error
+    """The app answered in HTTP, so it knows no frames; it did nothing of what it was asked."""
+
+
+class Line(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._due: dict[int, asyncio.Future[Reply]] = {}
+        self._count = LEAVING
+        self._out: list[bytes] = []
+        self._held = bytearray()
+        self._leaving = False
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes requests."""
+        return self._transport is not None and not self._leaving and not self._transport.is_closing()
+
+    def ask(self, method: str, target: str, lines: bytes, body: bytes) -> asyncio.Future[Reply]:
+        """Send a request with all others of this turn; gives its answer, or AppAway."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._count = self._count % 0xFFFFFFFF + 1
+        verb, where = method.encode(), target.encode("latin-1", "replace")
+        size = REQUEST.size - LENGTH + len(verb) + len(where) + len(lines) + len(body)
+        head = REQUEST.pack(size, self._count, len(verb), len(where), len(lines))
+        self._out.append(b"%b%b%b%b%b" % (head, verb, where, lines, body))
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._due[self._count] = answer
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._transport is not None and out:
+            self._transport.write(b"".join(out))
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(PREFACE + OPENING)
+
+    def data_received(self, data: bytes) -> None:
+        """Answers, or pieces of them."""
+        held = self._held
+        held += data
+        if held.startswith(b"HTTP/"):
+            return self._end(Foreign("the app knows no frames"))
+        at, whole = 0, len(held)
+        while whole - at >= REPLY.size:
+            size, number, status, lines = REPLY.unpack_from(held, at)
+            begin, end = at + REPLY.size, at + LENGTH + size
+            if end > whole:
+                break
+            if number == LEAVING:
+                self._leaving = True
+            waiting = self._due.pop(number, None)
+            if waiting is not None and not waiting.done():
+                headers = _headers(bytes(held[begin : begin + lines]))
+                waiting.set_result(Reply(status, headers, bytes(held[begin + lines : end])))
+            at = end
+        del held[:at]
+        if self._leaving and not self._due:
+            self.close()
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The app has hung up; what it did not answer is told so."""
+        self._end(AppAway(f"the app hung up before it answered: {exc or 'end of stream'}"))
+        self._transport = None
+
+    def _end(self, why: EventingError) -> None:
+        due, self._due = self._due, {}
+        for answer in due.values():
+            if not answer.done():
+                answer.set_exception(why)
+        self.close()
+
+
+class Frames:
+    """The line to one app; implements http.Asker."""
+
+    def __init__(self, path: str) -> None:
+        """Nothing is opened before the first request."""
+        self._path = path
+        self._line: Line | None = None
+        self._opening: asyncio.Task[Line] | None = None
+
+    async def ask(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """Ask; raises AppAway."""
+        line = self._line
+        if line is None or not line.is_open:
+            line = await self._opened()
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        return await line.ask(method, target, fields.encode("latin-1", "replace"), body)
+
+    async def is_up(self) -> bool:
+        """Whether a connection can be had."""
+        try:
+            await self._opened()
+        except AppAway:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._line is not None:
+            self._line.close()
+
+    async def _opened(self) -> Line:
+        """The line, opened once by all who wait for it."""
+        if self._line is not None and self._line.is_open:
+            return self._line
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Line:
+        made = Line()
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: made, self._path)
+        except OSError as error:
+            raise AppAway(f"the app does not answer: {error}") from error
+        self._line = made
+        return made
+
+
+@lru_cache(maxsize=64)
+def _headers(lines: bytes) -> tuple[tuple[str, str], ...]:
+    cut = (line.partition(":") for line in lines.decode("latin-1").split("\r\n") if line)
+    return tuple((name.lower(), value.strip()) for name, _, value in cut)

@@ -1,0 +1,185 @@
+"""Publishing to our own sidecar over its Unix socket: what is asked in one turn of the loop goes in one write.
+
+A frame is a question or an answer, each with a number; answers come in any order. Everything else that a sidecar is
+asked, and every question while the socket is not there, goes over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+from functions_framework.dapr import port
+from functions_framework.dapr.errors import SidecarUnavailable
+from functions_framework.dapr.port import Ask, Port, Reply
+from functions_framework.dapr.settings import Sidecar
+
+T = TypeVar("T")
+# bytes that follow, number, length of the target, length of the content type; then both, then the body
+QUESTION: Final = struct.Struct("!IIHH")
+# bytes that follow, number, status; then the body
+ANSWER: Final = struct.Struct("!IIH")
+LENGTH: Final = 4  # of the first field, which does not count itself
+HELLO: Final = 0  # the number of a connection's first question, whose body is the token
+_SWEEP = 1.0
+
+
+class Lost(Exception):  # noqa: N818  # it leaves this module as SidecarUnavailable
+    """No answer will come."""
+
+
+class Line(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, token: str, timeout: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = timeout
+        self._due: dict[int, tuple[asyncio.Future[Reply], float]] = {}
+        self._count = HELLO
+        self._out = [_question(HELLO, "", "", token.encode())]
+        self._held = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes questions."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def ask(self, target: str, content_type: str, body: bytes) -> asyncio.Future[Reply]:
+        """Send a question with all others of this turn; gives its answer, or raises Lost."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._count = self._count % 0xFFFFFFFF + 1
+        self._out.append(_question(self._count, target, content_type, body))
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._due[self._count] = (answer, self._loop.time() + self._timeout)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._transport is not None and out:
+            self._transport.write(b"".join(out))
+
+    def _sweep(self) -> None:
+        """Give up what waits for too long."""
+        now = self._loop.time()
+        for number, (answer, due) in list(self._due.items()):
+            if due > now:
+                break
+            del self._due[number]
+            if not answer.done():
+                answer.set_exception(Lost(f"it did not answer in {self._timeout:g} seconds"))
+        self._sweeper = self._loop.call_later(_SWEEP, self._sweep) if self._due else None
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open: say who we are."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Answers, or pieces of them."""
+        held = self._held
+        held += data
+        at, whole = 0, len(held)
+        while whole - at >= ANSWER.size:
+            size, number, status = ANSWER.unpack_from(held, at)
+            end = at + LENGTH + size
+            if end > whole:
+                break
+            waiting = self._due.pop(number, None)
+            if waiting is not None and not waiting[0].done():
+                waiting[0].set_result(Reply(status, {}, bytes(held[at + ANSWER.size : end])))
+            at = end
+        del held[:at]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The sidecar has hung up; what it did not answer is told so."""
+        self._transport = None
+        due, self._due = self._due, {}
+        for answer, _ in due.values():
+            if not answer.done():
+                answer.set_exception(Lost(f"it hung up before it answered: {exc or 'end of stream'}"))
+
+
+class BatchClient:
+    """Implements port.Port."""
+
+    def __init__(self, sidecar: Sidecar, http: Port, *, lost: Callable[[str], None] | None = None) -> None:
+        """Publish at `sidecar.socket`, ask everything else of `http`; `lost` is told when answers do not come."""
+        self._sidecar = sidecar
+        self._http = http
+        self._told = lost
+        self._line: Line | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Task[Line | None] | None = None
+        self._closed = False
+
+    def call(self, ask: Ask[T]) -> T:
+        """Ask and wait; raises SidecarUnavailable or DaprError."""
+        return self._http.call(ask)
+
+    async def acall(self, ask: Ask[T]) -> T:
+        """The same on a loop."""
+        if ask.operation != "publish":
+            return await self._http.acall(ask)
+        line = self._line
+        if line is None or not line.is_open or self._loop is not asyncio.get_running_loop():
+            line = await self._opened()
+            if line is None:
+                return await self._http.acall(ask)
+        body = ask.body() if callable(ask.body) else ask.body
+        try:
+            return port.result(ask, await line.ask(ask.target, ask.headers.get("content-type", ""), body))
+        except Lost as error:
+            raise self._unavailable(ask, error) from error
+
+    async def _opened(self) -> Line | None:
+        """A line of this loop, opened once by all who ask for it; None where nobody listens."""
+        loop = asyncio.get_running_loop()
+        if self._closed or (self._loop not in (None, loop) and self._line is not None and self._line.is_open):
+            return None
+        if self._opening is None or self._opening.done() or self._opening.get_loop() is not loop:
+            self._opening = loop.create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Line | None:
+        loop = asyncio.get_running_loop()
+        made = Line(self._sidecar.token, self._sidecar.timeout)
+        try:
+            await loop.create_unix_connection(lambda: made, self._sidecar.socket)
+        except OSError:
+            return None
+        self._line, self._loop = made, loop
+        return made
+
+    def _unavailable(self, ask: Ask[Any], error: Lost) -> SidecarUnavailable:
+        reason = (
+            f"the sidecar at {self._sidecar.socket} does not answer: {error} (it may have been carried out)"
+        )
+        if self._told is not None:
+            self._told(reason)
+        return SidecarUnavailable(ask.operation, ask.component, answer=reason)
+
+    def close(self) -> None:
+        """Hang up; on the loop that asks."""
+        self._closed = True
+        if self._line is not None and self._loop is not None and not self._loop.is_closed():
+            self._line.close()
+
+
+def _question(number: int, target: str, content_type: str, body: bytes) -> bytes:
+    where, kind = target.encode(), content_type.encode()
+    size = QUESTION.size - LENGTH + len(where) + len(kind) + len(body)
+    return b"%b%b%b%b" % (QUESTION.pack(size, number, len(where), len(kind)), where, kind, body)
