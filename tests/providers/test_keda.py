@@ -148,7 +148,7 @@ async def test_an_unknown_trigger_names_those_that_are_known(fresh: houses.House
     await fresh.client.create(deployment(replicas=1))
     await fresh.client.create(scaled({"type": "stan", "metadata": {}}))
     seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False"))
-    assert "this platform reads cron, nats-jetstream, prometheus" in str(seen.status.conditions)
+    assert "this platform reads cron, kafka, nats-jetstream, prometheus" in str(seen.status.conditions)
 
 
 async def test_a_backlog_starts_jobs_and_never_the_same_twice(

@@ -17,7 +17,8 @@ from openfunction_py.providers.keda.memories import Memory, Seen
 from openfunction_py.providers.keda.parameters import Look, Sources
 from openfunction_py.providers.keda.readers import Readers
 
-PUSHED = "nats-jetstream"
+# Types whose brokers tell of the next message, which may be faster than their counts.
+PUSHED = ("nats-jetstream", "kafka")
 
 
 class Measuring:
@@ -68,7 +69,7 @@ class Measuring:
 
 
 def _at_least_one(reading: Reading, look: Look) -> Reading:
-    if look.type != PUSHED or reading.value >= 1:
+    if look.type not in PUSHED or reading.value >= 1:
         return reading
     return replace(reading, value=1, active=look.number("activationLagThreshold", 0) < 1)
 

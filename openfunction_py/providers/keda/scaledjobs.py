@@ -6,7 +6,7 @@ A Job is never changed: what runs ends by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from openfunction_py.api import meta
@@ -19,7 +19,7 @@ from openfunction_py.controller import types
 from openfunction_py.kube import errors
 from openfunction_py.lib import clock, naming
 from openfunction_py.providers.keda import memories, specs
-from openfunction_py.providers.keda.measuring import PUSHED, Measuring, environment
+from openfunction_py.providers.keda.measuring import Measuring, environment
 from openfunction_py.providers.keda.memories import Memory, Seen
 from openfunction_py.providers.keda.parameters import Look, Sources
 from openfunction_py.providers.keda.readers import Readers
@@ -43,7 +43,7 @@ class Reconciler:
         self._pods = manager.lister(core.Pod)
         self._measuring = measuring
         self.memories = memories.Memories()
-        self.wakes = Wakes(reading.jetstream, self.memories.woken)
+        self.wakes = Wakes(reading.bells, self.memories.woken)
 
     async def reconcile(self, request: types.Request) -> types.Result:
         """Make Jobs when it is time to look, remove old ones, then the status once."""
@@ -58,16 +58,12 @@ class Reconciler:
         now, interval = self._clock.now(), specs.interval(current)
         env = environment(current.spec.job_target_ref.template.spec.containers)
         looks = await self._measuring.looks(current.spec.triggers, namespace=request.namespace, env=env)
-        self._listen(request, looks)
+        self.wakes.want(request, looks)
         if memory.poll_due(now.timestamp(), interval, current.metadata.generation):
             await self._look(current, memory, looks, owned, now=now)
         await self._forget(current, owned)
         left = (memory.polled or 0.0) + interval - now.timestamp()
         return types.Result(requeue_after=max(0.01, left))
-
-    def _listen(self, request: types.Request, looks: Iterable[Look | tuple[str, str]]) -> None:
-        wanted = [one for one in looks if isinstance(one, Look) and one.type == PUSHED]
-        self.wakes.want(request, tuple(wanted))
 
     async def _look(
         self,

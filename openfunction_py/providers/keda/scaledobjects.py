@@ -18,7 +18,7 @@ from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
 from openfunction_py.lib import clock
 from openfunction_py.providers.keda import memories, outcome, specs
-from openfunction_py.providers.keda.measuring import PUSHED, Measuring, environment
+from openfunction_py.providers.keda.measuring import Measuring, environment
 from openfunction_py.providers.keda.memories import Memory, Seen
 from openfunction_py.providers.keda.parameters import Look, Sources
 from openfunction_py.providers.keda.readers import Readers
@@ -41,7 +41,7 @@ class Reconciler:
         self._sets = manager.lister(apps.StatefulSet)
         self._measuring = measuring
         self.memories = memories.Memories()
-        self.wakes = Wakes(reading.jetstream, self.memories.woken)
+        self.wakes = Wakes(reading.bells, self.memories.woken)
 
     async def reconcile(self, request: types.Request) -> types.Result:
         """Look when it is time, write the scale, then the status once."""
@@ -72,9 +72,7 @@ class Reconciler:
         self, request: types.Request, target: Target, looks: Iterable[Look | tuple[str, str]]
     ) -> None:
         """At zero only: a message for a function that runs says nothing new."""
-        asleep = not replicas_of(target)
-        wanted = [one for one in looks if isinstance(one, Look) and one.type == PUSHED] if asleep else []
-        self.wakes.want(request, tuple(wanted))
+        self.wakes.want(request, () if replicas_of(target) else looks)
 
     async def _look(
         self,

@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from openfunction_py.autoscaling.scalers import ScalerError
 from openfunction_py.controller.types import Request
 from openfunction_py.lib import log
-from openfunction_py.providers.keda import nats
+from openfunction_py.providers.keda.nats import NoWordError
 from openfunction_py.providers.keda.parameters import Look
-from openfunction_py.providers.keda.readers import JetStream
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 
 logger = log.get("keda.wakes")
+
+
+class Bell(Protocol):
+    """A kind of broker that tells of the next message."""
+
+    async def next_message(self, look: Look, on_listening: Callable[[], None]) -> bool:
+        """Return with the first message of a trigger's reader; False when this broker cannot tell.
+
+        `on_listening` is told when none can be missed any more. Raises NoWordError, ScalerError.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +44,17 @@ class Wish:
 class Wakes:
     """Listeners by object; `woken` is told the request, and whether a message came or the listening just began."""
 
-    def __init__(self, reader: JetStream, woken: Callable[[Request, bool], None]) -> None:
-        """Ask brokers through a reader."""
-        self._reader = reader
+    def __init__(self, bells: Mapping[str, Bell], woken: Callable[[Request, bool], None]) -> None:
+        """Listen through the bells of these trigger types."""
+        self._bells = bells
         self._woken = woken
         self._wishes: dict[Request, tuple[Look, ...]] = {}
         self._tasks: dict[Request, list[asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
 
-    def want(self, request: Request, looks: tuple[Look, ...]) -> None:
-        """Listen for these triggers of an object, and no others."""
+    def want(self, request: Request, given: Iterable[Look | tuple[str, str]]) -> None:
+        """Listen for those of an object's triggers whose brokers can tell, and for no others."""
+        looks = tuple(one for one in given if isinstance(one, Look) and one.type in self._bells)
         if self._wishes.get(request, ()) == looks:
             return
         for task in self._tasks.pop(request, []):
@@ -74,19 +86,16 @@ class Wakes:
             try:
                 if await self._once(wish):
                     pause = FIRST_PAUSE
-            except (nats.NoWordError, ScalerError) as error:
+            except (NoWordError, ScalerError) as error:
                 logger.debug("a broker does not tell", trigger=wish.look.name, error=str(error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _once(self, wish: Wish) -> bool:
         """One message awaited and told; false when this broker cannot tell."""
-        consumer = await self._reader.consumer(wish.look)
-        door = await self._reader.door(wish.look)
-        if consumer is None or door is None or not consumer.subjects:
-            return False
         # what came before the listening began is seen by a look
         began = functools.partial(self._woken, wish.request, False)  # noqa: FBT003 - a callback's second value
-        await nats.next_message(*door, consumer.subjects, on_listening=began)
+        if not await self._bells[wish.look.type].next_message(wish.look, began):
+            return False
         self._woken(wish.request, True)  # noqa: FBT003 - a callback's second value
         return True

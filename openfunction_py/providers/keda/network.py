@@ -1,0 +1,57 @@
+"""Questions over HTTP to hosts that may be names of Services.
+
+It resolves and asks; what an answer means is its reader's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from openfunction_py.api.upstream import core, discovery
+from openfunction_py.autoscaling.scalers import ScalerError
+from openfunction_py.controller import manager as managers
+from openfunction_py.resources import cluster_names
+
+# KEDA's timeout for every question over HTTP (cmd/operator/main.go).
+TIMEOUT = 3.0
+
+
+class Network:
+    """Questions over HTTP to hosts that may be names of Services."""
+
+    def __init__(self, manager: managers.Manager) -> None:
+        """Resolve through the manager's caches."""
+        self._services = manager.lister(core.Service)
+        self._slices = manager.lister(discovery.EndpointSlice)
+
+    def places(self, host: str, port: int, *, namespace: str) -> list[tuple[str, int]]:
+        """Where a host listens: endpoints of a Service, or the host itself; raises ScalerError."""
+        name = cluster_names.read(host, namespace=namespace)
+        if name is None:
+            return [(host, port)]
+        service = self._services.get(name.namespace, name.service)
+        if service is None:
+            if host.endswith(cluster_names.DOMAIN):
+                raise ScalerError(f"there is no Service {name.service} in {name.namespace}")
+            return [(host, port)]
+        slices = self._slices.list(name.namespace, labels={cluster_names.SERVICE_LABEL: name.service})
+        found = cluster_names.addresses(name, port, service=service, slices=slices)
+        if not found:
+            raise ScalerError(f"the Service {name.service} in {name.namespace} has no ready endpoint")
+        return found
+
+    async def ask(self, url: str, *, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON of an answer 200; raises ScalerError."""
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session,
+                session.get(url, headers=headers) as answer,
+            ):
+                if answer.status != 200:
+                    raise ScalerError(f"{url} answers {answer.status}")
+                return await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ScalerError(f"{url} cannot be read: {error or type(error).__name__}") from error
