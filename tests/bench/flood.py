@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import nats
@@ -19,6 +19,7 @@ from nats.js import api
 
 PENDING = 4000  # publishes without their acknowledgement
 SIZE = 1024  # bytes of an event's text
+TYPE = "bench.sent"
 _LOOK = 0.005
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ async def connected(url: str, work: Callable[[Client], Awaitable[T]]) -> T:
 def event(number: int, topic: str) -> bytes:
     """A structured CloudEvent of about 1 KiB with a number in it."""
     return json.dumps({
-        "specversion": "1.0", "id": f"{topic}-{number}", "source": "/bench", "type": "bench.sent",
+        "specversion": "1.0", "id": f"{topic}-{number}", "source": "/bench", "type": TYPE,
         "datacontenttype": "application/json", "data": {"n": number, "text": "x" * SIZE},
     }).encode()  # fmt: skip
 
@@ -87,6 +88,22 @@ async def until_stored(url: str, topic: str, count: int, begin: Callable[[], Non
         return time.perf_counter() - begun
 
     return await connected(url, work)
+
+
+async def until_settled(url: str, topic: str, seconds: float) -> None:
+    """Wait until the consumers of a topic's stream have nothing left, neither waiting nor in flight."""
+
+    async def work(client: Client) -> None:
+        stream, begun = client.jetstream(), time.perf_counter()
+        while not _settled(await stream.consumers_info(topic)):
+            assert time.perf_counter() - begun < seconds, f"{topic} is not settled after {seconds:g} s"
+            await asyncio.sleep(_LOOK)
+
+    await connected(url, work)
+
+
+def _settled(consumers: Sequence[api.ConsumerInfo]) -> bool:
+    return bool(consumers) and not any(one.num_pending or one.num_ack_pending for one in consumers)
 
 
 async def numbers(url: str, topic: str) -> Counter[int]:

@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.bench import contenders, flood, google, memory, report, slices, steal
+from tests.bench import contenders, flood, report, slices, started, steal
 from tests.bench.plan import Plan
 from tests.bench.report import Side
 from tests.bench.slices import Slice
@@ -77,8 +77,9 @@ class Pipe:
         return Slice(count / seconds, 0.0, 0.0, total, stolen)
 
     def _used(self) -> dict[str, float]:
-        pids = {"sidecar": self.sidecar.pid, "function": self.function.pid, "broker": self.broker.pid}
-        return {name: sum(map(memory.cpu_seconds, memory.tree(pid))) for name, pid in pids.items()}
+        return started.used(
+            {"sidecar": self.sidecar.pid, "function": self.function.pid, "broker": self.broker.pid}
+        )
 
     def checked(self) -> str:
         """What became of every event; lost ones end the run."""
@@ -162,7 +163,7 @@ def ours(folder: Path, broker: brokers.Broker) -> Iterator[Pipe]:
              "--resources-path", str(folder / "resources"), "--dapr-http-port", "0", "--dapr-grpc-port", "0",
              "--port-file", str(ports), "--app-protocol", "batch", "--app-socket", str(socket),
              "--batch-socket", str(folder / "dapr.sock")]  # fmt: skip
-    with _process(words, folder / "sidecar.log", {}) as sidecar:
+    with started.process(words, folder / "sidecar.log", daprd.TOKENS) as sidecar:
         platform.until(ports.exists, seconds=20, what="the sidecar's ports", every=0.05)
         told = json.loads(ports.read_bytes())
         dapr_ports = (told["http"], told["grpc"])
@@ -205,25 +206,13 @@ def _function(
     words = [sys.executable, "-m", "functions_framework", "--source", str(folder / "main.py"), "--target",
              "function", *where]  # fmt: skip
     environment = {
+        **daprd.TOKENS,
         "FUNC_CONTEXT": json.dumps(_context(name)), "APP_PROTOCOL": "http",
         "DAPR_HTTP_PORT": str(ports[0]), "DAPR_GRPC_PORT": str(ports[1]),
         "OFN_DAPR_SOCKET": str(folder / "dapr.sock") if name == "ours" else "",
     }  # fmt: skip
-    with _process(words, folder / "function.log", environment) as process:
+    with started.process(words, folder / "function.log", environment) as process:
         yield process
-
-
-@contextlib.contextmanager
-def _process(words: list[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            words, stdout=stream, stderr=stream, start_new_session=True,
-            env={**google.clean(), **daprd.TOKENS, **environment},
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        google.end(process)
 
 
 def _subscribed(port: int) -> None:
