@@ -53,8 +53,9 @@ async def run(home: homes.Home) -> None:
 
 async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen: settings.Settings) -> None:
     manager = managers.Manager(client)
-    for module in (*RECONCILERS, shipwright, workloads, keda, dapr):
+    for module in (*RECONCILERS, shipwright, workloads, dapr):
         module.install(manager)
+    keda.install(manager, instances=node.instances)
     knative.install(manager, loads=node.loads)
     names.install(manager, gateway=f"{chosen.host}:{chosen.gateway_port}")
     await manager.run()

@@ -39,7 +39,7 @@ class Inventory:
 
     def _list_instances(self) -> Iterable[ProcessInfo]:
         for one in self._workers():
-            for record in one.record.containers.values():
+            for name, record in one.record.containers.items():
                 if record.identity is None:
                     continue
                 pss, uss = processes.session_memory(record.identity.pid)
@@ -54,4 +54,6 @@ class Inventory:
                     runtime=record.runtime,
                     started=record.started_at or "",
                     note=record.why,
+                    container=name,
+                    cpu=processes.session_cpu(record.identity.pid),
                 )

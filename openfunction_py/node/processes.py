@@ -195,6 +195,21 @@ def session_memory(leader: int) -> tuple[int, int]:
     return sum(pss for pss, _ in sizes), sum(uss for _, uss in sizes)
 
 
+def session_cpu(leader: int) -> float:
+    """Seconds of CPU of all processes of a session together, with those of ended children."""
+    return sum(cpu(pid) for pid in _pids() if _session(pid) == leader)
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU of a process and of its ended children; 0 where the system does not tell."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return 0.0
+    # The name before may hold anything; behind it utime, stime, cutime and cstime are the 12th to 15th.
+    return sum(int(word) for word in text.rpartition(")")[2].split()[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
 def _session(pid: int) -> int:
     try:
         return os.getsid(pid)

@@ -120,9 +120,9 @@ class LogsRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """One template or instance of the node: what it serves, its process and its memory in bytes.
+    """One template or instance of the node: what it serves, its process, its memory in bytes, its CPU in seconds.
 
-    `pss` counts shared pages by their share, `uss` only what is private; both are 0 where the system tells neither.
+    `pss` counts shared pages by their share, `uss` only what is private; all are 0 where the system does not tell.
     """
 
     kind: Literal["template", "instance"]
@@ -135,6 +135,8 @@ class ProcessInfo:
     runtime: str = ""
     started: str = ""
     note: str = ""
+    container: str = ""
+    cpu: float = 0.0
 
     def to_wire(self) -> dict[str, Any]:
         """The entry as it stands in a list."""

@@ -173,11 +173,16 @@ class House:
         self.client = client
         self.manager = manager
         self.measured: asyncio.Queue[messages.Load] = asyncio.Queue()
+        self.running: list[messages.ProcessInfo] = []
         workloads.install(manager)
         shipwright.install(manager)
-        keda.install(manager)
+        keda.install(manager, instances=self.instances)
         knative.install(manager, loads=self._loads)
         self.node = Node(manager)
+
+    async def instances(self) -> list[messages.ProcessInfo]:
+        """What the node runs, as the test says."""
+        return self.running
 
     async def _loads(self) -> AsyncIterator[messages.Load]:
         while True:

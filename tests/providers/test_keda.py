@@ -148,7 +148,9 @@ async def test_an_unknown_trigger_names_those_that_are_known(fresh: houses.House
     await fresh.client.create(deployment(replicas=1))
     await fresh.client.create(scaled({"type": "stan", "metadata": {}}))
     seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False"))
-    assert "this platform reads cron, kafka, nats-jetstream, prometheus" in str(seen.status.conditions)
+    assert "this platform reads cpu, cron, kafka, memory, nats-jetstream, prometheus" in str(
+        seen.status.conditions
+    )
 
 
 async def test_a_backlog_starts_jobs_and_never_the_same_twice(
@@ -200,7 +202,7 @@ async def test_a_consumer_that_does_not_exist_is_no_empty_one(
     fresh: houses.House, monitored: tuple[brokers.Nats, int], stream: JetStreamContext
 ) -> None:
     settings = {**trigger(monitored[1])["metadata"], "consumer": "others"}
-    readers = Readers(fresh.manager)
+    readers = Readers(fresh.manager, fresh.instances)
     now = clock.SystemClock().now()
     with pytest.raises(ScalerError, match="no such consumer"):
         await readers.read(Look("default", "n", "nats-jetstream", settings), now)

@@ -58,7 +58,7 @@ async def test_the_lag_of_a_group_is_what_it_has_not_committed(
 ) -> None:
     await put(broker, "lag", 30, 5, 0, 7)
     await commit(broker, "lag", 10, 5, 0, 0)
-    readers = Readers(fresh.manager)
+    readers = Readers(fresh.manager, fresh.instances)
     assert await readers.read(look(broker, "lag"), NOW) == Reading(27, 10, active=True)
     only = look(broker, "lag", partitionLimitation="1-2")
     assert await readers.read(only, NOW) == Reading(0, 10, active=False)
@@ -81,7 +81,7 @@ async def test_without_a_topic_it_is_about_every_topic_of_the_group(
         async with AIOKafkaConsumer(bootstrap_servers=broker.url, group_id="wide") as client:
             client.assign([TopicPartition(topic, 0)])
             await client.commit({TopicPartition(topic, 0): 1})
-    readers = Readers(fresh.manager)
+    readers = Readers(fresh.manager, fresh.instances)
     # a partition in which nothing was committed counts as one, read from the end
     assert await readers.read(look(broker, "", **other), NOW) == Reading(2 * (1 + 3), 10, active=True)
 
@@ -90,7 +90,7 @@ async def test_a_group_without_a_place_has_what_its_reset_policy_gives_it(
     fresh: houses.House, broker: brokers.Kafka
 ) -> None:
     await put(broker, "new", 6, 0, 0, 3)
-    readers, group = Readers(fresh.manager), {"consumerGroup": "nobody"}
+    readers, group = Readers(fresh.manager, fresh.instances), {"consumerGroup": "nobody"}
     assert await readers.read(look(broker, "new", **group), NOW) == Reading(4, 10, active=True)
     earliest = look(broker, "new", **group, offsetResetPolicy="earliest")
     assert await readers.read(earliest, NOW) == Reading(9, 10, active=True)
@@ -103,7 +103,7 @@ async def test_lag_that_does_not_move_counts_for_activity_alone_where_that_is_wa
 ) -> None:
     await put(broker, "stuck", 8, 0, 0, 0)
     await commit(broker, "stuck", 2, 0, 0, 0)
-    readers, one = Readers(fresh.manager), look(broker, "stuck", excludePersistentLag="true")
+    readers, one = Readers(fresh.manager, fresh.instances), look(broker, "stuck", excludePersistentLag="true")
     assert await readers.read(one, NOW) == Reading(6, 10, active=True)
     assert await readers.read(one, NOW) == Reading(0, 10, active=True)
     await commit(broker, "stuck", 3, 0, 0, 0)
@@ -113,7 +113,7 @@ async def test_lag_that_does_not_move_counts_for_activity_alone_where_that_is_wa
 async def test_credentials_are_used_and_a_refusal_is_told(fresh: houses.House, broker: brokers.Kafka) -> None:
     await put(broker, "guarded", 1)
     settings = {"sasl": "plaintext", "username": "me", "bootstrapServers": broker.guarded_url}
-    readers = Readers(fresh.manager)
+    readers = Readers(fresh.manager, fresh.instances)
     right = look(broker, "guarded", password="right", **settings)
     assert (await readers.read(right, NOW)).active
     with pytest.raises(ScalerError, match=f"Kafka at {broker.guarded_url} cannot be read"):
@@ -121,7 +121,7 @@ async def test_credentials_are_used_and_a_refusal_is_told(fresh: houses.House, b
 
 
 async def test_a_broker_that_is_away_and_a_service_that_is_not_there_are_named(fresh: houses.House) -> None:
-    readers, port = Readers(fresh.manager), brokers.free_port()
+    readers, port = Readers(fresh.manager, fresh.instances), brokers.free_port()
     settings = {"bootstrapServers": f"127.0.0.1:{port}", "consumerGroup": "g", "topic": "t"}
     with pytest.raises(ScalerError, match=f"Kafka at 127.0.0.1:{port} cannot be read"):
         await readers.read(Look("default", "n", "kafka", settings), NOW)

@@ -14,8 +14,9 @@ from openfunction_py.api.upstream import keda
 from openfunction_py.autoscaling import keda as rules
 from openfunction_py.autoscaling.scalers import Reading, ScalerError
 from openfunction_py.providers.keda.memories import Memory, Seen
-from openfunction_py.providers.keda.parameters import Look, Sources
+from openfunction_py.providers.keda.parameters import NOTHING, Look, Sources
 from openfunction_py.providers.keda.readers import Readers
+from openfunction_py.providers.keda.usage import RESOURCES
 
 # Types whose brokers tell of the next message, which may be faster than their counts.
 PUSHED = ("nats-jetstream", "kafka")
@@ -30,36 +31,52 @@ class Measuring:
         self._sources = sources
 
     async def looks(
-        self, triggers: Sequence[keda.ScaleTrigger], *, namespace: str, env: Mapping[str, str]
+        self,
+        triggers: Sequence[keda.ScaleTrigger],
+        *,
+        namespace: str,
+        env: Mapping[str, str],
+        selector: Mapping[str, str] = NOTHING,
     ) -> list[Look | tuple[str, str]]:
         """Each trigger complete, or its name and why it cannot be."""
         found: list[Look | tuple[str, str]] = []
         for place, trigger in enumerate(triggers):
             try:
-                found.append(await self._sources.look(trigger, namespace=namespace, place=place, env=env))
+                found.append(
+                    await self._sources.look(
+                        trigger, namespace=namespace, place=place, env=env, selector=selector
+                    )
+                )
             except ScalerError as error:
                 found.append((trigger.name or f"s{place}-{trigger.type}", str(error)))
         return found
 
     async def see(self, looks: Sequence[Look | tuple[str, str]], memory: Memory, now: datetime) -> Seen:
-        """Read every trigger; word of work counts as one piece of it, which the source may not show yet."""
+        """Read every trigger; word of work counts as one piece of it, which the source may not show yet.
+
+        cpu and memory are the HPA's alone: their failures are none of the operator's, and beside other triggers they
+        keep nothing awake.
+        """
         known = [one for one in looks if isinstance(one, Look)]
         problems = dict(one for one in looks if not isinstance(one, Look))
+        kinds = {one.name: one.metric_type for one in known} | dict.fromkeys(problems, "AverageValue")
         async with asyncio.TaskGroup() as group:
             tasks = {one.name: group.create_task(self._read(one, now)) for one in known}
         readings: dict[str, Reading] = {}
+        alone = all(one.type in RESOURCES for one in known)
         for one in known:
             result = tasks[one.name].result()
-            if isinstance(result, str):
+            if isinstance(result, Reading):
+                seen = _at_least_one(result, one) if memory.woken else result
+                readings[one.name] = (
+                    seen if alone or one.type not in RESOURCES else replace(seen, active=False)
+                )
+            elif one.type not in RESOURCES:
                 problems[one.name] = result
-            else:
-                readings[one.name] = _at_least_one(result, one) if memory.woken else result
-        for name in (*readings, *problems):
+        external = [one.name for one in known if one.type not in RESOURCES]
+        for name in {*external, *problems}:
             memory.failures[name] = rules.failures(memory.failures.get(name, 0), failed=name in problems)
-        kinds = {one.name: one.metric_type for one in known} | dict.fromkeys(
-            problems.keys() - {one.name for one in known}, "AverageValue"
-        )
-        return Seen(readings, kinds, problems)
+        return Seen(readings, kinds, problems, always=alone and bool(known))
 
     async def _read(self, look: Look, now: datetime) -> Reading | str:
         try:

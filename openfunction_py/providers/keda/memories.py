@@ -77,11 +77,12 @@ class Seen:
     readings: Mapping[str, Reading]
     kinds: Mapping[str, str]
     problems: Mapping[str, str]
+    always: bool = False
 
     @property
     def active(self) -> bool:
-        """Whether any trigger asks for a replica."""
-        return any(one.active for one in self.readings.values())
+        """Whether any trigger asks for a replica, or there is none that could ever say no."""
+        return self.always or any(one.active for one in self.readings.values())
 
     @property
     def failed(self) -> bool:

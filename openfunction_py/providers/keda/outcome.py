@@ -15,8 +15,7 @@ from openfunction_py.autoscaling import keda
 from openfunction_py.lib import clock
 from openfunction_py.providers.keda import specs
 from openfunction_py.providers.keda.memories import Memory, Seen
-
-RESOURCES = ("cpu", "memory")
+from openfunction_py.providers.keda.usage import RESOURCES
 
 
 def unscalable(current: objects.ScaledObject, *, now: datetime) -> dict[str, Any]:
@@ -45,6 +44,9 @@ def make_status(
         f"s{place}-{one.type}" for place, one in enumerate(current.spec.triggers) if one.type not in RESOURCES
     ]
     status["externalMetricNames"] = names
+    resources = [one.type for one in current.spec.triggers if one.type in RESOURCES]
+    if resources:
+        status["resourceMetricNames"] = resources
     status["hpaName"] = f"keda-hpa-{current.metadata.name}"
     status["health"] = {
         name: {"numberOfFailures": count, "status": "Failing" if count else "Happy"}

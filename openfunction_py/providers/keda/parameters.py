@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openfunction_py.api.upstream import core, keda
 from openfunction_py.autoscaling.scalers import ScalerError
 from openfunction_py.controller import manager as managers
 from openfunction_py.kube import errors
+
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Look:
     type: str
     settings: Mapping[str, str]
     metric_type: str = "AverageValue"
+    selector: Mapping[str, str] = field(default_factory=dict)  # the labels of the Pods that are scaled
 
     def required(self, key: str) -> str:
         """A setting that must be there; raises ScalerError."""
@@ -51,7 +54,13 @@ class Sources:
         self._wide = manager.lister(keda.ClusterTriggerAuthentication)
 
     async def look(
-        self, trigger: keda.ScaleTrigger, *, namespace: str, place: int, env: Mapping[str, str]
+        self,
+        trigger: keda.ScaleTrigger,
+        *,
+        namespace: str,
+        place: int,
+        env: Mapping[str, str],
+        selector: Mapping[str, str] = NOTHING,
     ) -> Look:
         """The trigger, complete; `env` are the variables of the scaled container. Raises ScalerError."""
         settings = {key: str(value) for key, value in trigger.metadata.items()}
@@ -60,7 +69,7 @@ class Sources:
         name = trigger.name or f"s{place}-{trigger.type}"
         if trigger.authentication_ref is not None:
             settings |= await self._credentials(trigger.authentication_ref, namespace, env)
-        return Look(namespace, name, trigger.type, settings, trigger.metric_type or "AverageValue")
+        return Look(namespace, name, trigger.type, settings, trigger.metric_type or "AverageValue", selector)
 
     async def _credentials(
         self, reference: keda.AuthenticationRef, namespace: str, env: Mapping[str, str]

@@ -18,6 +18,7 @@ from openfunction_py.providers.keda.jetstream import JetStream
 from openfunction_py.providers.keda.kafka import Kafka
 from openfunction_py.providers.keda.network import TIMEOUT, Network
 from openfunction_py.providers.keda.parameters import Look
+from openfunction_py.providers.keda.usage import CPU, MEMORY, Instances, Usage
 from openfunction_py.providers.keda.wakes import Bell
 
 
@@ -84,13 +85,15 @@ def _samples(answer: Any) -> list[float | None]:
 class Readers:
     """Every type of trigger that can be read here."""
 
-    def __init__(self, manager: managers.Manager) -> None:
-        """Make one reader per type."""
+    def __init__(self, manager: managers.Manager, instances: Instances) -> None:
+        """Make one reader per type; `instances` lists what the node runs."""
         network = Network(manager)
         jetstream, kafka = JetStream(network), Kafka(network)
         self._table: dict[str, Scaler] = {
+            CPU: Usage(manager, instances, CPU),
             "cron": Cron(),
             "kafka": kafka,
+            MEMORY: Usage(manager, instances, MEMORY),
             "nats-jetstream": jetstream,
             "prometheus": Prometheus(network),
         }

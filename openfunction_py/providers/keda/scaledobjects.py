@@ -58,7 +58,12 @@ class Reconciler:
             return types.Result()
         memory = self.memories.of(request)
         env = environment(target.spec.template.spec.containers)
-        looks = await self._measuring.looks(current.spec.triggers, namespace=request.namespace, env=env)
+        looks = await self._measuring.looks(
+            current.spec.triggers,
+            namespace=request.namespace,
+            env=env,
+            selector=target.spec.selector.match_labels,
+        )
         self._listen(request, target, looks)
         return await self._look(current, target, memory, looks, now=now)
 
