@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.e2e import backlog, platform
-from tests.e2e.test_events import logged, ready, until
+from tests.e2e.test_events import function, logged, ready, until
 from tests.eventing import brokers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -29,6 +29,27 @@ def test_a_clock_calls_its_function(there: platform.Platform) -> None:
     apply(there, "cron-input")
     until(lambda: logged(there, "cron-input-async").count("cron ticked without data") >= 2)
     there.ofn("delete", "function", "cron-input")
+
+
+MEMORY = """
+    triggers: {dapr: [{name: cron, type: bindings.cron}]}
+    bindings: {cron: {type: bindings.cron, version: v1, metadata: [{name: schedule, value: "@every 1h"}]}}
+    scaleOptions:
+      minReplicas: 1
+      maxReplicas: 2
+      keda:
+        scaledObject: {pollingInterval: 1}
+        triggers: [{type: memory, metricType: AverageValue, metadata: {value: 1Mi, containerName: function}}]
+"""
+
+
+def test_instances_that_use_more_memory_than_is_aimed_at_become_more(there: platform.Platform) -> None:
+    source = "def hungry(context):\n    return None\n"
+    there.apply(function("hungry", source, env=", FUNC_TYPE: openfunction", serving=MEMORY))
+    until(lambda: there.json("deployment", "hungry-async")["status"].get("readyReplicas") == 2)
+    (scaler,) = [one for one in there.json("scaledobjects")["items"] if one["metadata"]["name"] == "hungry-scaler"]
+    assert scaler["status"]["resourceMetricNames"] == ["memory"]
+    there.ofn("delete", "function", "hungry")
 
 
 def test_a_backlog_brings_replicas_from_zero_and_nothing_of_it_is_lost(there: platform.Platform) -> None:
