@@ -102,7 +102,7 @@ def _triggers(topic: str, count: int, sink: str) -> Iterator[Trigger]:
         kind = flood.TYPE if number == 0 else f"kind-{number}"
         dialects: list[dict[str, Any]] = [
             {"exact": {"type": kind}},
-            {"cel": f"event.data.kind == '{kind}'"},
+            {"cel": f"data.kind == '{kind}'"},
             {"prefix": {"source": f"/{kind}/"}},
         ]
         subscriber = Subscriber("order", (dialects[number % len(dialects)],), sink=sink)
