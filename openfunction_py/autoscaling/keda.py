@@ -31,6 +31,7 @@ class Behavior(StrEnum):
     CURRENT = "currentReplicas"
     HIGHER = "currentReplicasIfHigher"
     LOWER = "currentReplicasIfLower"
+    MODIFIERS = "scalingModifiers"  # the formula knows it: what is lost is nil there
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +188,10 @@ def stands_in(fallback: Fallback | None, failed_times: int) -> bool:
 def fallback_replicas(fallback: Fallback, current: int) -> int:
     """How many replicas the fallback stands for."""
     return {
-        Behavior.STATIC: fallback.replicas,
         Behavior.CURRENT: current,
         Behavior.HIGHER: max(current, fallback.replicas),
         Behavior.LOWER: min(current, fallback.replicas),
-    }[fallback.behavior]
+    }.get(fallback.behavior, fallback.replicas)
 
 
 def fallback_metric(fallback: Fallback, *, target: float, current: int, ready: int | None = None) -> float:

@@ -235,3 +235,46 @@ def test_a_metric_that_failed_too_often_is_replaced_by_the_fallback() -> None:
     given = {"replicas": 2, "ready": 2, "targets": {}}
     assert memories.metrics(seen, few, bound, **given)[0].value is None  # type: ignore[arg-type]  # a table of options
     assert memories.metrics(seen, many, bound, **given)[0].value == 6  # type: ignore[arg-type]
+
+
+def modified(formula: str, *triggers: dict[str, Any], **spec: Any) -> keda.ScaledObject:
+    """A ScaledObject that scales on one metric made of several."""
+    modifiers = {"formula": formula, "target": "2", "activationTarget": "1"}
+    return scaled(*triggers, minReplicaCount=1, advanced={"scalingModifiers": modifiers}, **spec)
+
+
+async def test_a_formula_makes_one_metric_of_several_triggers(
+    fresh: houses.House, monitored: tuple[brokers.Nats, int], stream: JetStreamContext
+) -> None:
+    always = {"timezone": "UTC", "start": "0 0 1 1 *", "end": "59 23 31 12 *", "desiredReplicas": "3"}
+    for _ in range(5):
+        await stream.publish("work.mine", b"1")
+    await fresh.client.create(deployment(replicas=1))
+    one = {"type": "cron", "name": "clock", "metadata": always}
+    # of 5 messages and 3 replicas: 9, of which each takes 2
+    await fresh.client.create(modified("clock + queue + 1", one, {**trigger(monitored[1]), "name": "queue"}))
+    await fresh.until(apps.Deployment, "d", at(5))
+    seen = await fresh.until(keda.ScaledObject, "o", says("Active", "True"))
+    assert seen.to_wire()["status"]["compositeScalerName"] == "composite-metric"
+
+
+async def test_a_trigger_that_is_lost_is_nil_in_the_formula(fresh: houses.House) -> None:
+    await fresh.client.create(deployment(replicas=1))
+    await fresh.client.create(modified("queue ?? 8", {**trigger(brokers.free_port()), "name": "queue"}))
+    await fresh.until(apps.Deployment, "d", at(4))
+    await fresh.until(keda.ScaledObject, "o", says("Ready", "Unknown", "PartialTriggerError"))
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [("clock +", "at its end; a value is missing"), ("clocks", "no trigger has that name")],
+)
+async def test_a_formula_that_is_wrong_is_told_and_nothing_is_scaled(
+    fresh: houses.House, formula: str, said: str
+) -> None:
+    always = {"timezone": "UTC", "start": "0 0 1 1 *", "end": "59 23 31 12 *", "desiredReplicas": "3"}
+    await fresh.client.create(deployment(replicas=2))
+    await fresh.client.create(modified(formula, {"type": "cron", "name": "clock", "metadata": always}))
+    seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False"))
+    assert said in str(seen.status.conditions)
+    assert (await fresh.client.get(apps.Deployment, "d", namespace="default")).spec.replicas == 2

@@ -14,6 +14,7 @@ from openfunction_py.api.upstream import keda as objects
 from openfunction_py.autoscaling import keda
 from openfunction_py.lib import clock
 from openfunction_py.providers.keda import specs
+from openfunction_py.providers.keda.composing import COMPOSITE
 from openfunction_py.providers.keda.memories import Memory, Seen
 from openfunction_py.providers.keda.usage import RESOURCES
 
@@ -44,6 +45,8 @@ def make_status(
         f"s{place}-{one.type}" for place, one in enumerate(current.spec.triggers) if one.type not in RESOURCES
     ]
     status["externalMetricNames"] = names
+    if current.spec.advanced and current.spec.advanced.scaling_modifiers:
+        status["compositeScalerName"] = COMPOSITE
     resources = [one.type for one in current.spec.triggers if one.type in RESOURCES]
     if resources:
         status["resourceMetricNames"] = resources
@@ -51,7 +54,7 @@ def make_status(
     status["health"] = {
         name: {"numberOfFailures": count, "status": "Failing" if count else "Happy"}
         for name, count in memory.failures.items()
-        if name in seen.kinds
+        if name in seen.kinds or name in seen.problems
     }
     if decision is None:
         return status

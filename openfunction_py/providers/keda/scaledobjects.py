@@ -17,7 +17,7 @@ from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.controller import types
 from openfunction_py.lib import clock
-from openfunction_py.providers.keda import memories, outcome, specs
+from openfunction_py.providers.keda import composing, memories, outcome, specs
 from openfunction_py.providers.keda.measuring import Measuring, environment
 from openfunction_py.providers.keda.memories import Memory, Seen
 from openfunction_py.providers.keda.parameters import Look, Sources
@@ -97,7 +97,7 @@ class Reconciler:
         polls = memory.poll_due(at, interval, current.metadata.generation)
         syncs = replicas_of(target) > 0 and memory.sync_due(at)
         if polls or syncs:
-            seen = await self._measuring.see(looks, memory, now)
+            seen = composing.compose(current, await self._measuring.see(looks, memory, now), memory)
             decision = self._decide(current, target, memory, seen, at=at) if polls else None
             wanted = decision.replicas if decision else None
             if wanted is None and syncs and not keda.pause(current.metadata.annotations).held:

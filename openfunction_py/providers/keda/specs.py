@@ -5,9 +5,13 @@ Pure reading.
 
 from __future__ import annotations
 
+import functools
+import math
+from dataclasses import dataclass
+
 from openfunction_py.api.keda import Behavior
 from openfunction_py.api.upstream import keda as objects
-from openfunction_py.autoscaling import hpa, keda, scaled_job
+from openfunction_py.autoscaling import formula, hpa, keda, scaled_job
 
 
 def bounds(one: objects.ScaledObject) -> keda.Spec:
@@ -40,6 +44,42 @@ def autoscaler(one: objects.ScaledObject) -> hpa.Spec:
     given = config.behavior.to_wire() if config and config.behavior else None
     up, down = hpa.rules(Behavior.model_validate(given) if given else None)
     return hpa.Spec(low=max(1, bound.low), high=bound.high, up=up, down=down)
+
+
+@dataclass(frozen=True, slots=True)
+class Modifiers:
+    """One metric instead of all: its formula, what one replica takes of it, and above what it is active."""
+
+    formula: formula.Formula
+    target: float
+    activation: float
+    metric_type: str
+
+
+def modifiers(one: objects.ScaledObject) -> Modifiers | None:
+    """The scalingModifiers, where there is a formula; raises FormulaError for what cannot be read."""
+    given = one.spec.advanced.scaling_modifiers if one.spec.advanced else None
+    if given is None or not given.formula:
+        return None
+    return Modifiers(
+        _compiled(given.formula),
+        _number("target", given.target),
+        _number("activationTarget", given.activation_target or "0"),
+        given.metric_type or "AverageValue",
+    )
+
+
+_compiled = functools.lru_cache(maxsize=256)(formula.read)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if math.isnan(found) or (name == "target" and found <= 0):
+        raise formula.FormulaError(f"{name} of scalingModifiers is {text!r}; write a number above 0")
+    return found
 
 
 def interval(one: objects.ScaledObject | objects.ScaledJob) -> float:
