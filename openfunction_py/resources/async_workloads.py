@@ -13,6 +13,7 @@ from openfunction_py.api import meta
 from openfunction_py.api.servings import Serving, ServingSpec
 from openfunction_py.api.upstream.apps import Deployment, StatefulSet
 from openfunction_py.api.upstream.batch import Job
+from openfunction_py.api.upstream.core import Service
 from openfunction_py.resources import contexts, labels, pods, sidecars
 
 DEPLOYMENT, STATEFUL_SET, JOB = "Deployment", "StatefulSet", "Job"
@@ -68,6 +69,25 @@ def make(
     # The next version is ready before the last one stops, also where there is one replica only.
     body["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     return Deployment.model_validate({"metadata": metadata, "spec": body})
+
+
+def make_service(serving: Serving, *, function: str, owner: meta.OwnerReference) -> Service | None:
+    """The headless Service that gives a StatefulSet's Pods their names; None where the user's is named.
+
+    Kubernetes makes none, and a set whose Service does not exist has Pods without names.
+    """
+    if kind_of(serving.spec) != STATEFUL_SET or serving.spec.service_name:
+        return None
+    port = contexts.port_of(serving.spec)
+    body: Document = {
+        "clusterIP": "None",
+        "selector": selector_of(function),
+        # Pods of a set find each other before they are ready.
+        "publishNotReadyAddresses": True,
+        "ports": [{"name": "function-port", "port": port, "targetPort": port, "protocol": "TCP"}],
+    }
+    metadata = _metadata(serving, function, owner, name_of(function))
+    return Service.model_validate({"metadata": metadata, "spec": body})
 
 
 def _job(serving: Serving, *, function: str, owner: meta.OwnerReference, known: Mapping[str, str]) -> Job:

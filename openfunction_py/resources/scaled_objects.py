@@ -111,6 +111,8 @@ def _job_body(serving: Serving, keda: Keda, function: str, known: Mapping[str, s
     body: Document = {
         "jobTargetRef": spec,
         "envSourceContainerName": pods.CONTAINER,
+        # What runs has an event in its hands: without this KEDA ends it with every new version.
+        "rollout": {"strategy": "gradual"},
         **_bounds(serving.spec),
         "triggers": triggers(serving, function),
     }

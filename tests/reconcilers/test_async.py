@@ -77,6 +77,19 @@ async def test_the_workload_type_decides_what_is_made(kind: str, model: type[met
     await there.settle()
     await available(there, model)
     assert play.seen(there).serving.state == "Running"  # type: ignore[union-attr]  # it was just made
+    assert (found(there, core.Service) is not None) == (kind == "StatefulSet")
+
+
+async def test_a_set_s_service_goes_with_the_set() -> None:
+    there = play.world()
+    there.put(asynchronous(workloadType="StatefulSet", version="v1"))
+    await there.settle()
+    await available(there, apps.StatefulSet)
+    there.put(asynchronous(workloadType="Deployment", version="v2"))
+    await there.settle()
+    assert found(there, core.Service) is not None
+    await available(there)
+    assert (found(there, core.Service), found(there, apps.StatefulSet)) == (None, None)
 
 
 async def test_a_container_that_crashes_is_a_failure_in_its_own_words() -> None:

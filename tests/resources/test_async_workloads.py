@@ -102,6 +102,21 @@ def test_a_stateful_set_has_its_service_and_its_claims() -> None:
     ]
 
 
+def test_a_stateful_set_whose_service_is_not_named_gets_a_headless_one_over_its_pods() -> None:
+    found = made(workloadType="StatefulSet")
+    service = async_workloads.make_service(
+        reading("pubsub.kafka", "t", workloadType="StatefulSet"), function="fn", owner=OWNER
+    )
+    assert isinstance(found, StatefulSet)
+    assert service is not None
+    assert (service.metadata.name, service.spec.cluster_ip) == (found.spec.service_name, "None")
+    assert service.spec.selector == found.spec.selector.match_labels
+    assert service.to_wire()["metadata"]["ownerReferences"] == [OWNER.to_wire()]
+    for spec in ({"workloadType": "StatefulSet", "serviceName": "peers"}, {"workloadType": "Deployment"}):
+        one = reading("pubsub.kafka", "t", **spec)
+        assert async_workloads.make_service(one, function="fn", owner=OWNER) is None
+
+
 def test_a_job_runs_once_per_version_and_is_left_to_a_scaler_when_there_is_one() -> None:
     found = made(workloadType="Job")
     assert isinstance(found, Job)

@@ -92,5 +92,6 @@ def _made(function: str, *, metadata: tuple[Document, ...] = (), **spec: Any) ->
     given: Document = {"function": function, "owner": servings.OWNER}
     yield from dapr_components.make(one, **given)
     yield from scaled_objects.authentications(one, **given)
-    made = (scaled_objects.make(one, **given), async_workloads.make(one, **given))
+    makers = (scaled_objects.make, async_workloads.make, async_workloads.make_service)
+    made: list[Object | None] = [make(one, **given) for make in makers]
     yield from (found for found in made if found is not None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from openfunction_py.api import meta
 from openfunction_py.api.functions import Function
 from openfunction_py.api.servings import Serving
-from openfunction_py.api.upstream import apps, batch, dapr, keda
+from openfunction_py.api.upstream import apps, batch, core, dapr, keda
 from openfunction_py.api.upstream.knative import KnativeService
 from openfunction_py.controller import cache, owned
 from openfunction_py.controller import manager as managers
@@ -23,6 +23,7 @@ MODELS: tuple[type[meta.Object], ...] = (
     *SCALERS,
     keda.TriggerAuthentication,
     dapr.Component,
+    core.Service,
     apps.Deployment,
     apps.StatefulSet,
     batch.Job,
@@ -51,9 +52,14 @@ def wanted(serving: Serving, function: Function, known: Mapping[str, str]) -> Wa
     if not is_async(serving):
         return Wanted(components)
     workload = async_workloads.make(serving, function=name, owner=owner, known=known)
+    service = async_workloads.make_service(serving, function=name, owner=owner)
     scaler = scaled_objects.make(serving, function=name, owner=owner, known=known)
     authentications = scaled_objects.authentications(serving, function=name, owner=owner)
-    objects = [*components, *authentications, *(one for one in (workload, scaler) if one is not None)]
+    objects = [
+        *components,
+        *authentications,
+        *(one for one in (service, workload, scaler) if one is not None),
+    ]
     return Wanted(objects, workload, scaler)
 
 
