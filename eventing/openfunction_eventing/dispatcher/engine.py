@@ -16,7 +16,7 @@ from openfunction_eventing import clock, conditions, envelope, journal, log
 from openfunction_eventing.conditions import State
 from openfunction_eventing.dispatcher.deliveries import Deliveries
 from openfunction_eventing.dispatcher.plan import Plan, Rule, facts
-from openfunction_eventing.dispatcher.states import States
+from openfunction_eventing.dispatcher.states import Remembers
 from openfunction_eventing.documents import Dispatcher as Settings
 from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.port import ACK, DROP, RETRY, Verdict
@@ -42,7 +42,9 @@ class _Half:
 class Engine:
     """Decides and settles; `subscriptions` reads the topics."""
 
-    def __init__(self, settings: Settings, deliveries: Deliveries, states: States, records: Journal) -> None:
+    def __init__(
+        self, settings: Settings, deliveries: Deliveries, states: Remembers, records: Journal
+    ) -> None:
         """Begin without any rule."""
         self.plan = Plan()
         self._settings = settings
@@ -117,7 +119,8 @@ class Engine:
     async def _before(self, plan: Plan, message: Message, key: str) -> _Half:
         """What is known of a message from an earlier delivery, here or by a dispatcher that is no more."""
         half = self._halves.get(key)
-        if half is None and message.attempt > 1 and plan.stateful(message.topic):
+        # Not by the attempt: Kafka gives what a dead member had to another one as if for the first time.
+        if half is None and plan.stateful(message.topic):
             return _Half(fired=await self._states.fired(key))
         return half or _Half()
 

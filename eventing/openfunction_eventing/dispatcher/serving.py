@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from openfunction_eventing import drivers, folder, log, program
-from openfunction_eventing.dispatcher import bucket, states
+from openfunction_eventing.component import Component
+from openfunction_eventing.dispatcher import states
 from openfunction_eventing.dispatcher.deliveries import Deliveries
 from openfunction_eventing.dispatcher.engine import Engine
 from openfunction_eventing.dispatcher.plan import Plan
@@ -24,6 +26,8 @@ from openfunction_eventing.journal import Journal
 from openfunction_eventing.sinks import Sinks
 
 _LOG = log.get("dispatcher")
+# Buses that keep the state of conditions themselves.
+_KEEPING = ("pubsub.jetstream", "pubsub.kafka")
 
 
 class Serving:
@@ -56,9 +60,9 @@ class Serving:
             if self._bus is None:
                 return
             try:
-                async with self._store() as store:
+                async with self._remembering() as remembers:
                     deliveries = Deliveries(self._bus, sinks, records, per_sink=self.settings.per_sink)
-                    engine = Engine(self.settings, deliveries, states.States(store), records)
+                    engine = Engine(self.settings, deliveries, remembers, records)
                     self._topics = Subscriptions(self._bus, self.settings, engine.handle)
                     try:
                         await self._follow(documents, engine, self._topics)
@@ -93,33 +97,61 @@ class Serving:
         _LOG.info("the triggers are in force", rules=len(plan.rules), topics=len(plan.topics))
 
     @asynccontextmanager
-    async def _store(self) -> AsyncIterator[states.Store]:
+    async def _remembering(self) -> AsyncIterator[states.Remembers]:
         """Where conditions keep their state: the Component that is named, the bus where it can, else memory."""
-        store = await self._opened() if self._state is not None else None
+        made = await self._opened() if self._state is not None else None
         try:
-            yield store or states.Memory()
+            if isinstance(made, _Store):
+                yield states.States(made)
+            else:
+                yield made or states.States(states.Memory())
         finally:
-            if store is not None:
-                await store.close()
+            if made is not None:
+                await made.close()
 
-    async def _opened(self) -> StateStore | bucket.Bucket | None:
-        """The store, however long it takes; None when the program ends before."""
+    async def _opened(self) -> _Store | _Beside | None:
+        """What remembers, however long it takes; None when the program ends before."""
         if self._state is None:
             return None
         if not self.settings.state:
-            return await self._state.by(lambda bus: bucket.open(bus, self.settings.group), self._stop)
+            return await self._state.by(self._beside_the_bus, self._stop)
         store = await self._state.driver(self._stop)
         if store is None or isinstance(store, StateStore):
             return store
         await store.close()
         raise DocumentError("state", f"component {self.settings.state!r} keeps no state")
 
+    async def _beside_the_bus(self, bus: Component) -> _Store | _Beside:
+        # Imported late: each needs the library of its broker only.
+        if drivers.known(bus.type) == "pubsub.kafka":
+            from openfunction_eventing.dispatcher import ledgers  # noqa: PLC0415
+
+            return await ledgers.open(bus, self.settings.group)
+        from openfunction_eventing.dispatcher import bucket  # noqa: PLC0415
+
+        return await bucket.open(bus, self.settings.group)
+
+
+@runtime_checkable
+class _Store(states.Store, Protocol):
+    """Keys with ETags."""
+
+    async def close(self) -> None:
+        """Leave."""
+
+
+class _Beside(states.Remembers, Protocol):
+    """A bus's own way."""
+
+    async def close(self) -> None:
+        """Leave."""
+
 
 def _state_of(contents: Contents, settings: Dispatcher) -> program.Opening | None:
     if settings.state:
         return program.Opening(contents.component(settings.state))
     bus = contents.component(settings.component)
-    return program.Opening(bus) if drivers.known(bus.type) == "pubsub.jetstream" else None
+    return program.Opening(bus) if drivers.known(bus.type) in _KEEPING else None
 
 
 async def serve(config: Path, stop: asyncio.Event) -> None:

@@ -39,8 +39,24 @@ class Store(Protocol):
         """Do all of the changes or none. Raises Conflict."""
 
 
+class Remembers(Protocol):
+    """The state of every trigger, and what events fired that are not settled."""
+
+    async def fired(self, event: str) -> frozenset[str]:
+        """The rules that an event fired when it came before; `event` is its identity."""
+
+    async def note(self, event: str, rules: Iterable[str]) -> None:
+        """Remember what an event fired: should it come again, its partners may be cold by then."""
+
+    async def settled(self, event: str) -> None:
+        """Forget what an event fired."""
+
+    async def mark(self, trigger: Trigger, inputs: Iterable[str], now: float) -> State:
+        """The state after an event of inputs; durable when this returns."""
+
+
 class States:
-    """The state of every trigger."""
+    """See `Remembers`; kept in a store, by compare-and-set."""
 
     def __init__(self, store: Store) -> None:
         """Keep it in a store."""

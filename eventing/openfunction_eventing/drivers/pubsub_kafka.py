@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from openfunction_eventing import envelope
-from openfunction_eventing.component import Component
+from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.drivers import handling, port
 from openfunction_eventing.drivers.kafka import settings as kafka_settings
 from openfunction_eventing.drivers.kafka.consuming import Reader
 from openfunction_eventing.drivers.kafka.lag import Watch
 from openfunction_eventing.drivers.kafka.producing import Producer, Record, record
 from openfunction_eventing.drivers.kafka.settings import Settings
+from openfunction_eventing.drivers.kafka.topics import Topics
 from openfunction_eventing.drivers.port import Deliver, PublishError, SubscribeOptions, Subscription
 from openfunction_eventing.envelope import Message
 
@@ -20,23 +21,25 @@ from openfunction_eventing.envelope import Message
 async def open(component: Component) -> Kafka:  # noqa: A001 - the name that `drivers` calls
     """Connect; raises ComponentError."""
     settings = kafka_settings.read(component, retries=True)
+    topics = Topics(settings)
     await kafka_settings.reach(settings)
     producer = Producer(settings)
     await producer.open()
-    return Kafka(settings, producer)
+    return Kafka(settings, producer, topics)
 
 
 class Kafka:
     """The topics of one component."""
 
-    def __init__(self, settings: Settings, producer: Producer) -> None:
+    def __init__(self, settings: Settings, producer: Producer, topics: Topics) -> None:
         self._settings = settings
         self._producer = producer
+        self._topics = topics
         self._readers: set[Reader | Watch] = set()
 
     async def publish(self, topic: str, message: Message) -> None:
         """See `port.PubSub`."""
-        (failure,) = await self._producer.send(topic, [_record(message)])
+        (failure,) = await self._stored(topic, [_record(message)])
         if failure is not None:
             raise failure
 
@@ -48,11 +51,19 @@ class Kafka:
                 records.append(_record(message))
             except PublishError as error:
                 records.append(error)
+        return await self._stored(topic, records)
+
+    async def _stored(self, topic: str, records: Sequence[Record | PublishError]) -> list[Exception | None]:
+        try:
+            await self._topics.see_to(topic)
+        except ComponentError as error:
+            return [PublishError(str(error)) for _ in records]
         return await self._producer.send(topic, records)
 
     async def subscribe(self, topic: str, options: SubscribeOptions, deliver: Deliver) -> Subscription:
         """See `port.PubSub`; without a group the reader is a group of its own."""
         settings = self._settings
+        await self._topics.see_to(topic)
         group = options.consumer or settings.group or options.group or f"{settings.component.name}-{uuid4()}"
         most = handling.limit(settings.component, options)
         made: Reader | Watch
