@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from functions_framework import errors, request, response
-from functions_framework.calls import eager, flow, gate, loophang, meter, pool
+from functions_framework.calls import deadlines, eager, flow, gate, loophang, meter, pool
 from functions_framework.connections import takeover, websocket
 from functions_framework.function import Function
 from functions_framework.program import Program
@@ -84,6 +84,9 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._overdue: set[asyncio.Task[Any]] = set()  # streams that were answered 504
         self.pool: pool.Pool = pool.Pool(loop, size=threads)
+        self._deadlines: deadlines.Deadlines[pool.Call] = deadlines.Deadlines(
+            loop, seconds=timeout, expire=self._expire_call
+        )
         gates: dict[str, gate.Gate] = {}
         limited = tuple(gate.limited(function, self.pool, gates) for function in program.functions)
         served = dataclasses.replace(program, functions=limited)
@@ -188,17 +191,13 @@ class Dispatcher:
             busy = response.plain(503, "All threads of this instance are taken.", lines=_RETRY)
             self._replace(exchange, function, busy, ours=True)
             return
-        timer: asyncio.TimerHandle
-        call = self.pool.submit(
-            function.call, argument, lambda done: self._returned(exchange, function, done, timer)
-        )
-        timer = self._loop.call_later(self._timeout, self._expire_call, exchange, function, call)
-        exchange.on_gone = partial(self._withdraw, exchange, function, call, timer)
+        call = self.pool.submit(function.call, argument, self._returned, (exchange, function))
+        self._deadlines.add(call)
+        exchange.on_gone = partial(self._withdraw, call)
 
-    def _returned(
-        self, exchange: Exchange, function: Function, call: pool.Call, timer: asyncio.TimerHandle
-    ) -> None:
-        timer.cancel()
+    def _returned(self, call: pool.Call) -> None:
+        self._deadlines.discard(call)
+        exchange, function = call.tag
         exchange.on_gone = None  # it holds the exchange, and would be garbage to collect
         if call.error is not None:
             self._fail(exchange, function, call.error)
@@ -361,17 +360,16 @@ class Dispatcher:
             self._replace(exchange, function, _GONE)
         task.cancel()
 
-    def _withdraw(
-        self, exchange: Exchange, function: Function, call: pool.Call, timer: asyncio.TimerHandle
-    ) -> None:
+    def _withdraw(self, call: pool.Call) -> None:
         """The client left: what no thread has begun is not begun; what runs is not cut short in the middle."""
         if self.pool.withdraw(call):
-            timer.cancel()
+            self._deadlines.discard(call)
+            exchange, function = call.tag
             self._replace(exchange, function, _GONE)
 
-    def _expire_call(self, exchange: Exchange, function: Function, call: pool.Call) -> None:
+    def _expire_call(self, call: pool.Call) -> None:
         self.pool.abandon(call)
-        self._timed_out(exchange, function)
+        self._timed_out(*call.tag)
 
     def _timed_out(self, exchange: Exchange, function: Function) -> None:
         origin = {"origin": "function", "request": exchange.request}

@@ -12,11 +12,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any
 
 from functions_framework import clock, errors
-from functions_framework.calls import threadhang
+from functions_framework.calls import line, threadhang
 
 _AT_ONCE = max(4, (os.cpu_count() or 1) + 2)
 _GROW_AFTER = 0.005
@@ -36,42 +35,35 @@ def _share_lock(calls: int) -> None:
 
 
 class Call:
-    """One call under way: what to run, and afterwards its result or error."""
+    """One call under way: what to run, and afterwards its result or error.
 
-    __slots__ = (
-        "abandoned",
-        "argument",
-        "context",
-        "done",
-        "error",
-        "function",
-        "gate",
-        "ident",
-        "late",
-        "left_behind",
-        "over",
-        "result",
-        "started",
-    )
+    Attributes:
+        tag: whatever its submitter wants to find again when it is done.
+        abandoned: given up; its result reaches nobody.
+        late: called on the loop when it ends after it was abandoned.
+        left_behind: its thread saw that it was abandoned, and has ended.
+        ident: the thread that runs it.
+        over: given up, and its thread has come to its end.
+    """
+
+    # The class's own until one differs: most calls need none of them.
+    abandoned: bool = False
+    late: Callable[[], None] | None = None
+    left_behind: bool = False
+    ident: int = 0
+    gate: threading.Lock = _NO_GATE
+    over: bool = False
+    result: Any = None
+    error: BaseException | None = None
 
     def __init__(
-        self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None]
+        self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None], tag: Any
     ) -> None:
         self.function: Callable[[Any], Any] = function
         self.argument: object = argument
         self.done: Callable[[Call], None] = done
+        self.tag: Any = tag
         self.context: contextvars.Context = contextvars.copy_context()
-        self.started: threading.Lock = (
-            threading.Lock()
-        )  # held by whoever decides first: a thread to run it, or abandon
-        self.abandoned: bool = False
-        self.late: Callable[[], None] | None = None  # called on the loop when it ends after it was abandoned
-        self.left_behind: bool = False  # the thread saw that it was abandoned, and has ended
-        self.ident: int = 0  # of the thread that runs it
-        self.gate: threading.Lock = _NO_GATE
-        self.over: bool = False  # given up, and its thread has come to its end
-        self.result: Any = None
-        self.error: BaseException | None = None
 
     def run(self) -> None:
         """Run the function, keeping its result or error; called in a thread of the pool."""
@@ -93,7 +85,7 @@ class Pool:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, size: int) -> None:
         self._loop = loop
         self._size = size
-        self._queue: SimpleQueue[Call | None] = SimpleQueue()
+        self._line: line.Line[Call] = line.Line(loop)
         self._finished: deque[Call] = deque()
         self._waking = False
         self._workers = 0
@@ -103,7 +95,7 @@ class Pool:
         self._refill: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._shrinking: asyncio.TimerHandle | None = None
-        self._running: dict[int, Call] = {}  # by thread; whoever takes a call out decides how it ends
+        self._running: dict[Call, bool] = {}  # whoever takes a call out decides how it ends
         self._hangs = threadhang.Hangs(loop, exhausted=lambda: self.stuck >= size)
         self.stuck: int = 0
         self.spare = 0
@@ -122,14 +114,20 @@ class Pool:
         """Have this called once, with a sentence, when only the end of the process ends what hangs."""
         self._hangs.hopeless = told
 
-    def submit(self, function: Callable[[Any], Any], argument: object, done: Callable[[Call], None]) -> Call:
+    def submit(
+        self,
+        function: Callable[[Any], Any],
+        argument: object,
+        done: Callable[[Call], None],
+        tag: Any = None,
+    ) -> Call:
         """Run the function in a thread; `done` is called on the loop afterwards, unless abandoned."""
-        call = Call(function, argument, done)
+        call = Call(function, argument, done, tag)
         self._outstanding += 1
         self._peak = max(self._peak, self._outstanding)
         if self._workers < self._outstanding:
             self._add_capacity()
-        self._queue.put(call)
+        self._line.put(call)
         return call
 
     async def run(
@@ -179,13 +177,13 @@ class Pool:
             # Not at once: what waits may be about to be given up too, and would begin to hang in the new thread.
             self._refill = self._loop.call_later(_GROW_AFTER, self._replace)
         call.gate = threading.Lock()
-        if self._running.pop(call.ident, None) is call:
+        if self._running.pop(call, False):
             self._hangs.end(call)
         return True
 
     def withdraw(self, call: Call) -> bool:
         """Take a call back that no thread has begun; False when one has."""
-        if not call.started.acquire(blocking=False):
+        if not self._line.withdraw(call):
             return False
         call.abandoned = True
         self._outstanding -= 1
@@ -196,8 +194,7 @@ class Pool:
         for timer in (self._growth, self._shrinking, self._refill):
             if timer is not None:
                 timer.cancel()
-        for _ in range(self._workers):
-            self._queue.put(None)
+        self._line.end(self._workers)
 
     def _replace(self) -> None:
         """Add a thread for each that was left behind, as far as calls wait for it."""
@@ -239,8 +236,7 @@ class Pool:
     def _shrink(self) -> None:
         """End the threads that the last half minute did not need."""
         needed = max(self._peak, _AT_ONCE)
-        for _ in range(self._workers - needed):
-            self._queue.put(None)
+        self._line.end(self._workers - needed)
         self._workers = min(self._workers, needed)
         _share_lock(self._workers + self.stuck)  # as many turns as threads are left
         self._peak = self._outstanding
@@ -252,15 +248,13 @@ class Pool:
         threading.Thread(target=self._work, name=f"function-{self._workers}", daemon=True).start()
 
     def _work(self) -> None:
-        ident = threading.get_ident()
-        while (call := self._queue.get()) is not None:
-            if not call.started.acquire(blocking=False):
-                continue
+        ident, bed = threading.get_ident(), line.bed()
+        while (call := self._line.take(bed)) is not None:
             call.ident = ident
-            self._running[ident] = call
+            self._running[call] = True
             try:
                 call.run()
-                given_up = self._running.pop(ident, None) is None
+                given_up = not self._running.pop(call, False)
             except threadhang.HangError:
                 given_up = True  # it came when the function had just returned
             if given_up:
