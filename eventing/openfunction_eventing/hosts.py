@@ -6,6 +6,7 @@ It looks up; which addresses are ready is the platform's knowledge.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import itertools
 import socket
 
@@ -48,6 +49,14 @@ class Resolver(AbstractResolver):
                 errno.ENOENT, f"no Service with a ready Pod is named {host}; create it, or correct the sink"
             )
         return await self._dns.resolve(host, port, family)
+
+    async def places(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Address and port of each that answers to a name; raises OSError as `resolve` does."""
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return [(one["host"], one["port"]) for one in await self.resolve(host, port, socket.AF_UNSPEC)]
+        return [(host, port)]
 
     async def close(self) -> None:
         """Leave DNS."""

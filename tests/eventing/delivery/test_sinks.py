@@ -148,3 +148,94 @@ async def test_cookies_of_one_answer_do_not_go_with_the_next_event() -> None:
         for number in range(2):
             await sinks.post(sink.url, parts.event(number), timeout=5.0)
     assert "cookie" not in sink.got[1][0]
+
+
+async def test_a_connection_is_kept_and_one_that_the_sink_closed_is_not_used_again() -> None:
+    peers: list[object] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        peers.append(request.transport.get_extra_info("peername"))
+        made = web.Response(text="x" * 100)
+        if len(peers) == 3:
+            made.force_close()
+        return made
+
+    async with parts.Sink(answer=answer) as sink, Sinks() as sinks:
+        for _ in range(4):
+            assert await sinks.post(sink.url, parts.event(), timeout=5.0) == Answered(200)
+    assert peers[0] == peers[1] == peers[2] != peers[3]
+
+
+async def test_many_at_once_have_connections_of_their_own_and_their_own_answers() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        number = request.headers["ce-id"]
+        await asyncio.sleep(0.01 * (int(number) % 3))
+        headers = {"ce-id": f"of-{number}", "ce-source": "s", "ce-type": "t", "ce-specversion": "1.0"}
+        return web.Response(text=number, headers=headers)
+
+    async with parts.Sink(answer=answer) as sink, Sinks() as sinks, asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(sinks.post(sink.url, parts.event(id=str(number)), timeout=5.0))
+            for number in range(60)
+        ]
+    for number, one in enumerate(asked):
+        told = one.result()
+        assert isinstance(told, Answered)
+        assert told.reply is not None
+        assert told.reply["id"] == f"of-{number}"
+
+
+async def test_an_answer_without_an_end_is_an_answer_when_its_head_says_all() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        made = web.StreamResponse(status=200)
+        await made.prepare(request)
+        await made.write(b"on and on")
+        await asyncio.Event().wait()
+        return made
+
+    async with parts.Sink(answer=answer) as sink:
+        assert await post(sink.url, parts.event()) == Answered(200)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", Answered(204)),
+        (b"HTTP/1.0 503 Away\r\nRetry-After: 7\r\n\r\nuntil the end", Answered(503, "7", b"until the end")),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", Answered(200)),
+        (b"HTTP/1.1 200 OK\r\nce-specversion: 1.0\r\ncontent-length: 9\r\n\r\ncut", "the connection ended"),
+        (b"SSH-2.0-OpenSSH\r\n", "its answer is no HTTP"),
+        (b"", "the connection ended"),
+    ],
+)
+async def test_what_sinks_say_on_the_wire(said: bytes, outcome: Answered | str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        told = await post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", parts.event())
+    if isinstance(outcome, str):
+        assert isinstance(told, Failed)
+        assert outcome in told.sentence
+        assert not told.final
+    else:
+        assert told == outcome
+
+
+async def test_a_post_that_was_given_up_leaves_no_answer_for_the_next() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        number = request.headers["ce-id"]
+        if number == "1":
+            await asyncio.sleep(0.2)
+        headers = {"ce-id": f"of-{number}", "ce-source": "s", "ce-type": "t", "ce-specversion": "1.0"}
+        return web.Response(headers=headers)
+
+    async with parts.Sink(answer=answer) as sink, Sinks() as sinks:
+        assert isinstance(await sinks.post(sink.url, parts.event(id="1"), timeout=0.05), Failed)
+        told = await sinks.post(sink.url, parts.event(id="2"), timeout=5.0)
+    assert isinstance(told, Answered)
+    assert told.reply is not None
+    assert told.reply["id"] == "of-2"
