@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import commands, framework, functions, plan, report
+from tests.bench import commands, events, framework, functions, plan, report
 
 PARTS: dict[str, Callable[[plan.Plan], None]] = {
     "cold": functions.cold,
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[plan.Plan], None]] = {
     "up": commands.up,
     "idle": commands.idle,
     "framework": framework.framework,
+    "events": events.events,
     "demo": commands.demo,
 }
 OPTIONAL = ("demo",)  # takes minutes, and has a target of its own

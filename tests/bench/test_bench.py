@@ -38,5 +38,5 @@ def test_one_round_prints_every_row_with_both_sides() -> None:
     assert re.search(r"its template beside it: USS [\d.]+ MiB, PSS [\d.]+ MiB", done.stdout)
     assert (
         done.stdout.splitlines()[-1]
-        == "bench: measured cold, memory, cli; left out: warm, up, idle, framework, demo"
+        == "bench: measured cold, memory, cli; left out: warm, up, idle, framework, events, demo"
     )
