@@ -61,13 +61,15 @@ class JetStream(Model):
 
 
 class KafkaBus(Model):
-    """Kafka: one topic per event."""
+    """Kafka: one topic per event. `saslMechanism` and `disableTls` are those of Dapr's component."""
 
     brokers: str = ""
     auth_required: bool | None = None
     sasl_username: str | None = None
     sasl_password: str | None = None
     sasl_password_secret: SecretKey | None = None
+    sasl_mechanism: str | None = None
+    disable_tls: bool | None = None
     partitions: int | None = None
     replication_factor: int | None = None
 
@@ -81,6 +83,7 @@ class EventBusSpec(Model):
     kafka: KafkaBus | None = None
 
 
+MECHANISMS = ("plaintext", "sha-256", "sha-512")
 BROKERS = ("natsStreaming", "jetStream", "kafka")
 
 

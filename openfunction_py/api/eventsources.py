@@ -30,6 +30,8 @@ class Kafka(Model):
     sasl_username: str | None = None
     sasl_password: str | None = None
     sasl_password_secret: SecretKey | None = None
+    sasl_mechanism: str | None = None
+    disable_tls: bool | None = None
     max_message_bytes: int | None = None
     scale_option: KafkaScale | None = None
 

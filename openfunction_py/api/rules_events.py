@@ -70,6 +70,7 @@ def _brokers(broker: Field) -> Iterator[FieldError]:
                 "authRequired needs a password: a Secret's name and key"
             )
     yield from _secret(broker["saslPasswordSecret"])
+    yield from one_of(broker["saslMechanism"], *eventbuses.MECHANISMS)
 
 
 def _is_address(text: str) -> bool:

@@ -147,7 +147,9 @@ def kafka_login(kafka: Any) -> list[Document]:  # Any: a bus or an event of Kafk
         if kafka.sasl_password_secret is not None
         else item("saslPassword", kafka.sasl_password or "")
     )
-    return [item("authType", "password"), item("saslUsername", kafka.sasl_username or ""), password]
+    found = [item("authType", "password"), item("saslUsername", kafka.sasl_username or ""), password]
+    found += [item("saslMechanism", kafka.sasl_mechanism)] if kafka.sasl_mechanism else []
+    return found + ([item("disableTls", "true")] if kafka.disable_tls else [])
 
 
 def server(bus: Bus, *, owner: meta.OwnerReference, domain: str) -> tuple[ConfigMap, Service, StatefulSet]:

@@ -150,6 +150,36 @@ async def test_a_broker_that_is_away_or_refuses_us_is_told_apart(broker: brokers
     assert "Authorization Violation" in ready(there, EventBus, "refused").message
 
 
+@pytest.mark.slow
+async def test_a_kafka_that_is_away_refuses_us_or_takes_us_is_told_apart(tmp_path: Path) -> None:
+    started = brokers.Kafka(tmp_path)
+    login = {"authRequired": True, "saslUsername": "me", "disableTls": True}
+    guarded = {"brokers": started.guarded_url, **login}
+    with brokers.running(started):
+        there = world()
+        there.put(bus("open", kafka={"brokers": started.url}))
+        there.put(bus("away", kafka={"brokers": f"127.0.0.1:{brokers.free_port()}"}))
+        there.put(bus("nobody", kafka={**guarded, "saslPasswordSecret": {"name": "absent", "key": "k"}}))
+        there.put(bus("refused", kafka={**guarded, "saslPassword": "wrong"}))
+        there.put(bus("taken", kafka={**guarded, "saslPassword": "right"}))
+        there.put(bus("encrypted", kafka={**guarded, "saslPassword": "right", "disableTls": False}))
+        await there.settle()
+        told = {name: ready(there, EventBus, name) for name in KAFKAS}
+    assert {name: one.reason for name, one in told.items()} == KAFKAS
+    assert "refuses us" in told["refused"].message
+    assert "correct the credentials" in told["refused"].message
+
+
+KAFKAS = {
+    "open": "BrokerIsReady",
+    "away": "BrokerUnreachable",
+    "nobody": "SecretMissing",
+    "refused": "CredentialsRefused",
+    "taken": "BrokerIsReady",
+    "encrypted": "BrokerUnreachable",
+}
+
+
 async def test_what_is_no_kafka_broker_is_no_kafka_broker(broker: brokers.Nats) -> None:
     door = greeting.Door("127.0.0.1", broker.port, "x")
     with pytest.raises(greeting.UnreachableError):

@@ -1,4 +1,4 @@
-"""Where the broker of a bus is and what it must be told: the address through Services, the token from its Secret.
+"""Where the broker of a bus is and what it must be told: the address through Services, the password from its Secret.
 
 It connects to nothing.
 """
@@ -10,6 +10,7 @@ import binascii
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from openfunction_py.api.eventbuses import KafkaBus
 from openfunction_py.api.events import SecretKey
 from openfunction_py.api.upstream import core, discovery
 from openfunction_py.controller import manager as managers
@@ -43,12 +44,20 @@ class Doors:
         """
         kafka = bus.spec.kafka
         if kafka is not None:
-            return [
-                door for one in kafka.brokers.split(",") for door in self._places(f"//{one.strip()}", bus, {})
-            ]
+            login, scheme = await self._login(kafka, bus), "tls" if _is_encrypted(kafka) else "kafka"
+            addresses = [f"{scheme}://{one.strip()}" for one in kafka.brokers.split(",")]
+            return [door for one in addresses for door in self._places(one, bus, login)]
         token = await self._token(bus)
         urls = event_buses.url_of(bus, domain).split(",")
         return [door for url in urls for door in self._places(url.strip(), bus, token)]
+
+    async def _login(self, kafka: KafkaBus, bus: Bus) -> dict[str, str]:
+        if not kafka.auth_required:
+            return {}
+        password, secret = kafka.sasl_password or "", kafka.sasl_password_secret
+        if secret is not None and secret.name:
+            password = await self._secret(secret, event_buses.home_of(bus))
+        return {"user": kafka.sasl_username or "", "pass": password, "mechanism": kafka.sasl_mechanism or ""}
 
     async def _token(self, bus: Bus) -> dict[str, str]:
         reference = bus.spec.jet_stream.token_secret if bus.spec.jet_stream else None
@@ -83,6 +92,11 @@ class Doors:
         if not found:
             raise UnreachableError(f"the Service {name.service} in {name.namespace} has no ready Pod")
         return found
+
+
+def _is_encrypted(kafka: KafkaBus) -> bool:
+    """As in Dapr, who has to log in speaks TLS, unless it is told not to."""
+    return bool(kafka.auth_required) and not kafka.disable_tls
 
 
 def _login(user: str | None, password: str | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 TIMEOUT = 3.0
 _API_VERSIONS = 18
+_MECHANISMS = {"sha-256": "SCRAM-SHA-256", "sha-512": "SCRAM-SHA-512"}
 
 
 class UnreachableError(Exception):
@@ -71,11 +72,16 @@ async def _taken(reader: asyncio.StreamReader, door: Door) -> None:
 
 
 async def kafka(door: Door) -> None:
-    """Return when a Kafka broker answers what it speaks; whether it lets somebody in is not tried.
+    """Return when a Kafka broker takes us, or answers what it speaks where it asks nobody's name.
 
     Raises:
         UnreachableError: there is none.
+        RefusedError: it does not let us in.
     """
+    await (_kafka_login(door) if door.credentials else _kafka_versions(door))
+
+
+async def _kafka_versions(door: Door) -> None:
     async with _connected(door) as (reader, writer):
         name = b"openfunction"
         asked = struct.pack(">hhih", _API_VERSIONS, 0, 1, len(name)) + name
@@ -83,6 +89,34 @@ async def kafka(door: Door) -> None:
         size, number, error = struct.unpack(">iih", await reader.readexactly(10))
         if number != 1 or error or not 10 <= size < 1 << 16:
             raise UnreachableError(f"what listens at {door.name} is no Kafka broker")
+
+
+async def _kafka_login(door: Door) -> None:
+    from aiokafka import conn, errors  # noqa: PLC0415 - who has no Kafka needs no client of it
+
+    try:
+        made = await conn.create_conn(
+            door.host,
+            door.port,
+            client_id="openfunction",
+            request_timeout_ms=int(TIMEOUT * 1000),
+            security_protocol="SASL_SSL" if door.tls else "SASL_PLAINTEXT",
+            ssl_context=ssl.create_default_context() if door.tls else None,
+            sasl_mechanism=_MECHANISMS.get(door.credentials.get("mechanism", ""), "PLAIN"),
+            sasl_plain_username=door.credentials["user"],
+            sasl_plain_password=door.credentials["pass"],
+        )
+    except (
+        errors.AuthenticationFailedError,
+        errors.SaslAuthenticationFailed,
+        errors.UnsupportedSaslMechanismError,
+        errors.IllegalSaslStateError,
+    ) as error:
+        sentence = f"the Kafka broker at {door.name} refuses us: {error}; correct the credentials"
+        raise RefusedError(sentence) from error
+    except (errors.KafkaError, OSError, ValueError) as error:
+        raise UnreachableError(f"nobody answers at {door.name}: {error or type(error).__name__}") from error
+    made.close()
 
 
 @asynccontextmanager
