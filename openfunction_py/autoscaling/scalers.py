@@ -135,6 +135,8 @@ def cron(options: CronOptions, now: datetime) -> Reading:
     Raises:
         ScalerError: an expression or the zone is wrong, or it never comes.
     """
+    if options.start == options.end:
+        raise ScalerError("start and end are the same, so the interval is empty; give another end")
     try:
         zone = schedules.named(options.timezone)
         start, end = (

@@ -39,9 +39,10 @@ async def put(broker: brokers.Kafka, topic: str, *counts: int) -> None:
                 await producer.send_and_wait(topic, b"1", partition=partition)
 
 
-async def commit(broker: brokers.Kafka, topic: str, *places: int) -> None:
+async def commit(broker: brokers.Kafka, topic: str, *places: int, group: str = GROUP) -> None:
     """Where the group is in each partition."""
-    async with AIOKafkaConsumer(bootstrap_servers=broker.url, group_id=GROUP) as client:
+    options = {"bootstrap_servers": broker.url, "group_id": group, "enable_auto_commit": False}
+    async with AIOKafkaConsumer(**options) as client:
         parts = [TopicPartition(topic, number) for number in range(len(places))]
         client.assign(parts)
         await client.commit(dict(zip(parts, places, strict=True)))
@@ -78,9 +79,7 @@ async def test_without_a_topic_it_is_about_every_topic_of_the_group(
     other = {"consumerGroup": "wide"}
     for topic in ("wide-a", "wide-b"):
         await put(broker, topic, 2, 1)
-        async with AIOKafkaConsumer(bootstrap_servers=broker.url, group_id="wide") as client:
-            client.assign([TopicPartition(topic, 0)])
-            await client.commit({TopicPartition(topic, 0): 1})
+        await commit(broker, topic, 1, group="wide")
     readers = Readers(fresh.manager, fresh.instances)
     # a partition in which nothing was committed counts as one, read from the end
     assert await readers.read(look(broker, "", **other), NOW) == Reading(2 * (1 + 3), 10, active=True)

@@ -112,7 +112,11 @@ def test_a_stateful_set_whose_service_is_not_named_gets_a_headless_one_over_its_
     assert (service.metadata.name, service.spec.cluster_ip) == (found.spec.service_name, "None")
     assert service.spec.selector == found.spec.selector.match_labels
     assert service.to_wire()["metadata"]["ownerReferences"] == [OWNER.to_wire()]
-    for spec in ({"workloadType": "StatefulSet", "serviceName": "peers"}, {"workloadType": "Deployment"}):
+    others: list[dict[str, Any]] = [
+        {"workloadType": "StatefulSet", "serviceName": "peers"},
+        {"workloadType": "Deployment"},
+    ]
+    for spec in others:
         one = reading("pubsub.kafka", "t", **spec)
         assert async_workloads.make_service(one, function="fn", owner=OWNER) is None
 

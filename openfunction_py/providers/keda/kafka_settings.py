@@ -5,12 +5,11 @@ The keys, their defaults and what excludes what are those of KEDA's kafka scaler
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from openfunction_py.autoscaling.scalers import EARLIEST, LAG_THRESHOLD, LATEST, KafkaOptions, ScalerError
+from openfunction_py.providers.keda import certificates
 from openfunction_py.providers.keda.parameters import Look
 
 PORT = 9092
@@ -76,11 +75,11 @@ def _options(look: Look, topic: str) -> KafkaOptions:
         threshold=_whole(look, "lagThreshold", LAG_THRESHOLD, least=1),
         activation=_whole(look, "activationLagThreshold", 0, least=0),
         reset=reset,
-        zero_on_invalid=_flag(look, "scaleToZeroOnInvalidOffset"),
-        exclude_persistent=_flag(look, "excludePersistentLag"),
-        idle_consumers=_flag(look, "allowIdleConsumers"),
-        limit_to_lagging=_flag(look, "limitToPartitionsWithLag"),
-        even=_flag(look, "ensureEvenDistributionOfPartitions"),
+        zero_on_invalid=look.flag("scaleToZeroOnInvalidOffset"),
+        exclude_persistent=look.flag("excludePersistentLag"),
+        idle_consumers=look.flag("allowIdleConsumers"),
+        limit_to_lagging=look.flag("limitToPartitionsWithLag"),
+        even=look.flag("ensureEvenDistributionOfPartitions"),
     )
     _check(look, made, topic)
     return made
@@ -105,13 +104,6 @@ def _whole(look: Look, key: str, default: int, *, least: int) -> int:
     return number
 
 
-def _flag(look: Look, key: str) -> bool:
-    text = look.settings.get(key, "").lower()
-    if text not in ("", "true", "false", "1", "0", "t", "f"):
-        raise ScalerError(f"{key} of the trigger {look.name} is {text!r}; write true or false")
-    return text in ("true", "1", "t")
-
-
 def security(look: Look) -> dict[str, Any]:
     """Keyword arguments of the library for who we are and whether it is encrypted; raises ScalerError."""
     sasl = (look.settings.get("sasl") or "none").lower()
@@ -119,7 +111,9 @@ def security(look: Look) -> dict[str, Any]:
     if sasl in _NOT_THERE or sasl not in ("none", *_MECHANISMS):
         known = ", ".join(("none", *_MECHANISMS))
         raise ScalerError(f"sasl of the trigger {look.name} is {sasl!r}; this platform has {known}")
-    context = {"ssl_context": _tls(look)} if encrypted else {}
+    context = (
+        {"ssl_context": certificates.context(look, own=bool(look.settings.get("cert")))} if encrypted else {}
+    )
     if sasl == "none":
         return {"security_protocol": "SSL" if encrypted else "PLAINTEXT", **context}
     return {
@@ -129,24 +123,3 @@ def security(look: Look) -> dict[str, Any]:
         "sasl_plain_password": look.required("password"),
         **context,
     }
-
-
-def _tls(look: Look) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=look.settings.get("ca") or None)
-        if look.settings.get("cert"):
-            _own_certificate(context, look)
-    except (ssl.SSLError, OSError, ValueError) as error:
-        raise ScalerError(f"certificates of the trigger {look.name} cannot be read: {error}") from error
-    if _flag(look, "unsafeSsl"):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _own_certificate(context: ssl.SSLContext, look: Look) -> None:
-    """The ssl module takes files only."""
-    with NamedTemporaryFile("w", suffix=".pem") as both:
-        both.write(f"{look.settings['cert']}\n{look.required('key')}\n")
-        both.flush()
-        context.load_cert_chain(both.name, password=look.settings.get("keyPassword") or None)

@@ -15,7 +15,10 @@ from openfunction_py.controller.types import Request
 
 @dataclass(slots=True)
 class Memory:
-    """One object: when it was looked at, whether word of work came since, failures by metric, the HPA's past."""
+    """One object: when it was looked at, whether word of work came since, failures by metric, the HPA's past.
+
+    `ready` are Pods of a workload, or Jobs that run.
+    """
 
     polled: float | None = None
     synced: float | None = None
@@ -36,6 +39,11 @@ class Memory:
         """Note how many are ready; whether that is news."""
         before, self.ready = self.ready, ready
         return before != ready
+
+    def lost_some(self, running: int) -> bool:
+        """Note how many run; whether they have become fewer."""
+        before, self.ready = self.ready, running
+        return running < before
 
     def sync_due(self, now: float) -> bool:
         """Whether the HPA's look is due."""

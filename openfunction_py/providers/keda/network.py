@@ -5,7 +5,9 @@ It resolves and asks; what an answer means is its reader's business.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,15 @@ from openfunction_py.resources import cluster_names
 
 # KEDA's timeout for every question over HTTP (cmd/operator/main.go).
 TIMEOUT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a question is asked: its headers, what is trusted, and the name that a certificate must be for."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    context: ssl.SSLContext | None = None
+    host: str = ""
 
 
 class Network:
@@ -43,12 +54,15 @@ class Network:
             raise ScalerError(f"the Service {name.service} in {name.namespace} has no ready endpoint")
         return found
 
-    async def ask(self, url: str, *, headers: Mapping[str, str] | None = None) -> Any:
+    async def ask(self, url: str, way: Way | None = None) -> Any:
         """The JSON of an answer 200; raises ScalerError."""
+        way = way or Way()
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session,
-                session.get(url, headers=headers) as answer,
+                session.get(
+                    url, headers=way.headers, ssl=way.context or True, server_hostname=way.host or None
+                ) as answer,
             ):
                 if answer.status != 200:
                     raise ScalerError(f"{url} answers {answer.status}")

@@ -50,7 +50,8 @@ def make_status(
     resources = [one.type for one in current.spec.triggers if one.type in RESOURCES]
     if resources:
         status["resourceMetricNames"] = resources
-    status["hpaName"] = f"keda-hpa-{current.metadata.name}"
+    config = current.spec.advanced.horizontal_pod_autoscaler_config if current.spec.advanced else None
+    status["hpaName"] = (config.name if config else None) or f"keda-hpa-{current.metadata.name}"
     status["health"] = {
         name: {"numberOfFailures": count, "status": "Failing" if count else "Happy"}
         for name, count in memory.failures.items()

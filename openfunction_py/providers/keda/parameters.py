@@ -35,6 +35,13 @@ class Look:
             raise ScalerError(f"the trigger {self.name} has no {key}; give it in the trigger's metadata")
         return self.settings[key]
 
+    def flag(self, key: str) -> bool:
+        """A setting as a yes or no, which is no where it is absent; raises ScalerError."""
+        text = self.settings.get(key, "").lower()
+        if text not in ("", "true", "false", "1", "0", "t", "f"):
+            raise ScalerError(f"{key} of the trigger {self.name} is {text!r}; write true or false")
+        return text in ("true", "1", "t")
+
     def number(self, key: str, default: float) -> float:
         """A setting as a number; raises ScalerError."""
         text = self.settings.get(key)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import datetime
-from typing import Any, Protocol
-from urllib.parse import SplitResult, urlencode, urlsplit
+from typing import Protocol
 
 from openfunction_py.autoscaling import scalers
 from openfunction_py.autoscaling.scalers import Reading, ScalerError
@@ -18,6 +17,7 @@ from openfunction_py.providers.keda.jetstream import JetStream
 from openfunction_py.providers.keda.kafka import Kafka
 from openfunction_py.providers.keda.network import TIMEOUT, Network
 from openfunction_py.providers.keda.parameters import Look
+from openfunction_py.providers.keda.prometheus import Prometheus
 from openfunction_py.providers.keda.usage import CPU, MEMORY, Instances, Usage
 from openfunction_py.providers.keda.wakes import Bell
 
@@ -35,51 +35,14 @@ class Cron:
 
     async def read(self, look: Look, now: datetime) -> Reading:
         """The replicas that are wanted now; raises ScalerError."""
+        look.required("desiredReplicas")
         options = scalers.CronOptions(
             look.required("timezone"),
             look.required("start"),
             look.required("end"),
-            math.trunc(look.number("desiredReplicas", 1)),
+            math.trunc(look.number("desiredReplicas", 0)),
         )
         return scalers.cron(options, now)
-
-
-class Prometheus:
-    """The value of an instant query."""
-
-    def __init__(self, network: Network) -> None:
-        """Ask through this network."""
-        self._network = network
-
-    async def read(self, look: Look, now: datetime) -> Reading:
-        """The query's one value; raises ScalerError."""
-        asked = urlencode({"query": look.required("query"), "time": now.isoformat()})
-        server = urlsplit(look.required("serverAddress").rstrip("/"))
-        host, port = self._network.places(server.hostname or "", _port(server), namespace=look.namespace)[0]
-        token = look.settings.get("bearerToken")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        url = f"{server.scheme}://{host}:{port}{server.path}/api/v1/query?{asked}"
-        answer = await self._network.ask(url, headers=headers)
-        return scalers.prometheus(
-            _samples(answer),
-            threshold=float(look.required("threshold")),
-            activation=look.number("activationThreshold", 0.0),
-            ignore_nulls=look.settings.get("ignoreNullValues", "true").lower() != "false",
-        )
-
-
-def _port(server: SplitResult) -> int:
-    return server.port or (443 if server.scheme == "https" else 80)
-
-
-def _samples(answer: Any) -> list[float | None]:
-    try:
-        data = answer["data"]
-        result = data["result"] or []
-        pairs = [result] if data.get("resultType") == "scalar" else [one["value"] for one in result]
-        return [None if pair[1] is None else float(pair[1]) for pair in pairs]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ScalerError("the answer is none of Prometheus") from error
 
 
 class Readers:

@@ -55,6 +55,8 @@ class Reconciler:
         memory = self.memories.of(request)
         owned = self._jobs.owned_by(current.metadata.uid)
         memory.made -= {one.metadata.name for one in owned}
+        if memory.lost_some(sum(1 for one in owned if not is_over(one))):
+            memory.poked = True  # whoever ended makes room: what waits for it need not wait for a poll
         now, interval = self._clock.now(), specs.interval(current)
         env = environment(current.spec.job_target_ref.template.spec.containers)
         looks = await self._measuring.looks(current.spec.triggers, namespace=request.namespace, env=env)
