@@ -13,27 +13,27 @@ from uuid import uuid4
 
 import pytest
 
+from tests import slow
+
 if TYPE_CHECKING:
     from openfunction_py.kube.client import Client
     from tests.wire.servers import Server
 
 SERVERS = ("embedded", "real")
-# Folders whose tests start brokers, builds or other frameworks; `make test ARGS=fast` leaves them out.
-SLOW = (
-    "conformance",
-    "builder",
-    "eventing/drivers",
-    "eventing/sidecar",
-    "eventing/dispatcher",
-    "eventing/sources",
-)
+HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import what a run of the fast part leaves out whole."""
+    fast = "not slow" in config.option.markexpr and collection_path.is_relative_to(HERE)
+    return True if fast and slow.is_place(collection_path.relative_to(HERE).as_posix()) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in a slow folder."""
-    here = Path(__file__).parent
+    """Mark what is slow."""
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(SLOW):
+        here = item.path.is_relative_to(HERE)
+        if here and slow.is_slow(item.path.relative_to(HERE).as_posix(), item.name):
             item.add_marker(pytest.mark.slow)
 
 
