@@ -6,6 +6,7 @@ With the API away it keeps serving the last route table; with the node away it k
 import asyncio
 import os
 import resource
+from collections.abc import Callable, Mapping
 
 from openfunction_py.api.gateways import Gateway as GatewayObject
 from openfunction_py.api.meta import Object
@@ -25,16 +26,19 @@ from openfunction_py.lib.clock import Clock
 from openfunction_py.lib.home import Home
 from openfunction_py.wire.client import NodeClient
 from openfunction_py.wire.messages import Load
+from openfunction_py.wire.route_lines import Announcer
 
 WHOLE_TABLE = Request("", "route-table")
+Tell = Callable[[Mapping[str, str]], None]
 logger = log.get("dataplane.main")
 
 
 class Router:
     """Makes the whole route table anew from the caches; there is one key, so changes collapse into one run."""
 
-    def __init__(self, manager: Manager, gateway: Gateway) -> None:
+    def __init__(self, manager: Manager, gateway: Gateway, tell: Tell) -> None:
         self.gateway = gateway
+        self.tell = tell
         self.manager = manager
         self.gateways = manager.lister(GatewayObject)
         self.routes = manager.lister(Route)
@@ -42,15 +46,15 @@ class Router:
         self.slices = manager.lister(EndpointSlice)
 
     async def reconcile(self, request: Request) -> Result:  # noqa: ARG002 # there is one table
-        """Give the gateway the table of what the caches hold."""
+        """Give the gateway the table of what the caches hold, and say which Routes it has."""
+        routes = self.routes.list()
         table, problems = objects.make_table(
-            objects.Objects(
-                self.gateways.list(), self.routes.list(), self.revisions.list(), self.slices.list()
-            )
+            objects.Objects(self.gateways.list(), routes, self.revisions.list(), self.slices.list())
         )
         for problem in problems:
             logger.warning("a Gateway cannot be used", problem=problem)
         self.gateway.update(table, current=self.manager.current)
+        self.tell(objects.held_routes(routes, table))
         return Result()
 
 
@@ -59,10 +63,10 @@ def whole_table(obj: Object) -> tuple[Request]:  # noqa: ARG001 # any change ask
     return (WHOLE_TABLE,)
 
 
-def install(manager: Manager, gateway: Gateway) -> None:
+def install(manager: Manager, gateway: Gateway, tell: Tell) -> None:
     """Keep a gateway's route table up to date with the API."""
     watches = [Watch(model, whole_table) for model in (GatewayObject, Route, Revision, EndpointSlice)]
-    controller = manager.add("route-table", Router(manager, gateway), watches=watches, workers=1)
+    controller = manager.add("route-table", Router(manager, gateway, tell), watches=watches, workers=1)
     controller.enqueue(WHOLE_TABLE)
     manager.on_current(lambda: controller.enqueue(WHOLE_TABLE))
 
@@ -92,9 +96,11 @@ async def run(*, client: Client, home: Home, host: str, port: int, clock: Clock)
     debug = os.environ.get(log.LEVEL_VARIABLE, "").upper() == "DEBUG"
     gateway = Gateway(settings=Settings(access_log=debug), clock=clock, send=send)
     manager = Manager(client, clock=clock)
-    install(manager, gateway)
+    announcer = Announcer(home.node_socket)
+    install(manager, gateway, announcer.tell)
     try:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(announcer.run())
             tasks.create_task(gateway.run())
             tasks.create_task(manager.run())
             async with server.listening(gateway, host=host, port=port) as bound:

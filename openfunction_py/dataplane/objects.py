@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from openfunction_py.api import gateways, meta
 from openfunction_py.api.gateways import Gateway
+from openfunction_py.api.upstream import traffic
 from openfunction_py.api.upstream.discovery import EndpointSlice
 from openfunction_py.api.upstream.knative import Revision, Route
 from openfunction_py.dataplane import route_table
@@ -52,6 +53,17 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
         domains=frozenset(gateway.spec.domain.lower() for gateway in served if gateway.spec.domain),
     )
     return table, tuple(dict.fromkeys(problems))
+
+
+def held_routes(routes: Iterable[Route], table: RouteTable) -> dict[str, str]:
+    """The Routes whose requests the table can place, by uid, each with its traffic as `traffic.key` writes it."""
+    held: dict[str, str] = {}
+    for route in routes:
+        names = [share.revision_name for share in route.status.traffic if share.revision_name]
+        keys = [RevisionKey(route.metadata.namespace, name) for name in names]
+        if keys and route.metadata.uid and all(key in table.revisions for key in keys):
+            held[route.metadata.uid] = traffic.key(route.status.traffic)
+    return held
 
 
 def make_target(route: Route) -> Target:

@@ -23,6 +23,7 @@ from openfunction_py.lib import home as homes
 from openfunction_py.providers import dapr, keda, knative, names, shipwright, workloads
 from openfunction_py.reconcilers import builder, eventbus, eventsource, function, gateway, serving, trigger
 from openfunction_py.wire import client as wire_clients
+from openfunction_py.wire import route_lines
 
 NODE_NAME = "local"
 FIELD_MANAGER = "openfunction-up"
@@ -56,7 +57,7 @@ async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen:
     for module in (*RECONCILERS, shipwright, workloads, dapr):
         module.install(manager)
     keda.install(manager, instances=node.instances)
-    knative.install(manager, loads=node.loads)
+    knative.install(manager, loads=node.loads, gateways_say=route_lines.Follower(node.path).routes)
     names.install(manager, gateway=f"{chosen.host}:{chosen.gateway_port}")
     await manager.run()
 

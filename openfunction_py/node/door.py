@@ -1,4 +1,4 @@
-"""The node's own door: load for control, load from gateways, logs and process lists for whoever asks.
+"""The node's own door: load and routes from gateways to control, logs and process lists for whoever asks.
 
 It gives out measurements and never keeps them; who does not read in time loses some.
 """
@@ -11,9 +11,9 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from openfunction_py.node import doors, logs
+from openfunction_py.node import doors, logs, routes
 from openfunction_py.wire import channel, messages
-from openfunction_py.wire.messages import Hello, Load, LogsRequest, Processes, ProcessInfo
+from openfunction_py.wire.messages import Hello, Load, LogsRequest, Processes, ProcessInfo, Routes
 
 Inventory = Callable[[str], list[ProcessInfo]]
 
@@ -26,6 +26,7 @@ class Door:
         self._shelf = shelf
         self._inventory = inventory
         self._subscribers: set[channel.Channel] = set()
+        self._routes = routes.Board()
 
     async def serve(self, path: Path) -> None:
         """Listen until cancelled; only the node's user may connect."""
@@ -41,6 +42,7 @@ class Door:
         if first is None:
             return
         Hello.from_wire(first)
+        name = self._routes.open()
         try:
             while (message := await link.receive()) is not None:
                 match message.get("type"):
@@ -48,6 +50,11 @@ class Door:
                         self._subscribers.add(link)
                     case "load":
                         self.publish(Load.from_wire(message))
+                    case "routes":
+                        self._routes.put(name, Routes.from_wire(message))
+                    case "follow-routes":
+                        await self._routes.follow(link)
+                        return
                     case "logs":
                         await self._logs(link, LogsRequest.from_wire(message))
                         return
@@ -55,6 +62,7 @@ class Door:
                         await link.send(Processes(tuple(self._inventory(kind))).to_wire(kind))
         finally:
             self._subscribers.discard(link)
+            self._routes.close(name)
 
     async def _logs(self, link: channel.Channel, request: LogsRequest) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -85,6 +85,36 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Routes:
+    """What a gateway's route table holds: the uid of each Route with its traffic, as `traffic.key` writes it.
+
+    Entries replace those told before, or with `whole` all of them; `gone` ends a gateway, and without a name every one.
+    """
+
+    gateway: str = ""
+    routes: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
+    gone: bool = False
+
+    def to_wire(self) -> dict[str, Any]:
+        """The table as it stands on the wire."""
+        return {"type": "routes", **asdict(self)}
+
+    @classmethod
+    def from_wire(cls, message: Mapping[str, Any]) -> Routes:
+        """Read what a gateway holds; raises MessageError."""
+        routes = message.get("routes") or {}
+        if not isinstance(routes, dict):
+            raise MessageError(f"routes are told as an object, not as {type(routes).__name__}")
+        return cls(
+            gateway=str(message.get("gateway") or ""),
+            routes={str(uid): str(key) for uid, key in routes.items()},
+            whole=bool(message.get("whole", False)),
+            gone=bool(message.get("gone", False)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class LogsRequest:
     """Which log to read: the current or the previous run of a container, its last `tail` lines, and on from there."""
 
@@ -171,6 +201,11 @@ class Processes:
 def subscribe() -> dict[str, Any]:
     """Control to node: send every load measurement from now on."""
     return {"type": "subscribe"}
+
+
+def follow_routes() -> dict[str, Any]:
+    """Control to node: tell what the gateways hold, now and whenever it changes."""
+    return {"type": "follow-routes"}
 
 
 def chunk(data: str) -> dict[str, Any]:

@@ -117,8 +117,10 @@ async def listens(port: int) -> bool:
 async def node(path: Path) -> AsyncIterator[asyncio.Queue[dict[str, object]]]:
     """Listen where the node does; yields what it is told."""
     told: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    writers: list[asyncio.StreamWriter] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         decoder = control.Decoder()
         while data := await reader.read(65536):
             for message in decoder.feed(data):
@@ -131,6 +133,15 @@ async def node(path: Path) -> AsyncIterator[asyncio.Queue[dict[str, object]]]:
         yield told
     finally:
         listening.close()
+        for writer in writers:
+            writer.close()
+
+
+async def told_of(kind: str, told: asyncio.Queue[dict[str, object]]) -> dict[str, object]:
+    """Return the next message of a kind."""
+    while (message := await told.get())["type"] != kind:
+        continue
+    return message
 
 
 async def test_a_request_at_zero_is_told_to_the_node_and_answered_by_the_first_endpoint(
@@ -146,11 +157,27 @@ async def test_a_request_at_zero_is_told_to_the_node_and_answered_by_the_first_e
             await write_function(process.client)
             call = tasks.create_task(process.get())
             async with asyncio.timeout(20):
-                assert (await told.get())["role"] == "gateway"
-                load = await told.get()
+                load = await told_of("load", told)
             assert (load["namespace"], load["revision"], load["concurrency"]) == ("default", NAME, 1.0)
             await process.client.create(slice_of(endpoint))
         assert b"x-ofn-cold-start: 1" in call.result()
+
+
+async def test_the_node_is_told_which_routes_can_be_answered_and_again_after_it_was_away(
+    tmp_path: Path,
+) -> None:
+    with testing.start(tmp_path) as server:
+        async with running(server) as process:
+            async with node(server.home.node_socket) as told, asyncio.timeout(20):
+                assert (await told_of("routes", told))["whole"] is True
+                await write_function(process.client)
+                route = await process.client.get(Route, "hello-ksvc", namespace="default")
+                held = (await told_of("routes", told))["routes"]
+            assert held == {route.metadata.uid: f"{NAME},100,"}
+            server.home.node_socket.unlink()
+            async with node(server.home.node_socket) as told, asyncio.timeout(20):
+                again = await told_of("routes", told)
+    assert (again["whole"], again["routes"]) == (True, held)
 
 
 async def test_with_the_api_and_the_node_away_the_last_table_is_served(tmp_path: Path) -> None:

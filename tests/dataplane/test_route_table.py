@@ -53,6 +53,16 @@ def piece(*endpoints: dict[str, object], service: str = f"{FIRST.name}-private")
     )
 
 
+def test_a_route_is_held_once_every_revision_of_its_traffic_is_known() -> None:
+    wanted = route(WHOLE, {"revisionName": SECOND.name, "percent": 0, "tag": "next"})
+    wanted = wanted.model_copy(update={"metadata": wanted.metadata.model_copy(update={"uid": "u"})})
+    half = objects.make_table(objects.Objects((gateway(),), [wanted], [revision()]))[0]
+    assert objects.held_routes([wanted], half) == {}
+    second = Revision.model_validate({"metadata": {"name": SECOND.name, "namespace": "demo"}})
+    full = objects.make_table(objects.Objects((gateway(),), [wanted], [revision(), second]))[0]
+    assert objects.held_routes([wanted], full) == {"u": f"{FIRST.name},100,;{SECOND.name},0,next"}
+
+
 WHOLE = {"revisionName": FIRST.name, "percent": 100}
 
 

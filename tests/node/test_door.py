@@ -12,7 +12,8 @@ from openfunction_py.node import door, logs
 from openfunction_py.node.sandbox import Level
 from openfunction_py.wire import channel
 from openfunction_py.wire.client import NodeClient, NodeError
-from openfunction_py.wire.messages import Load, ProcessInfo
+from openfunction_py.wire.messages import Load, ProcessInfo, Routes
+from openfunction_py.wire.route_lines import Announcer, Follower
 from tests.node.house import first
 from tests.waiting import until
 
@@ -74,6 +75,44 @@ async def test_a_subscription_outlives_the_nodes_restart(tmp_path: Path, shelf: 
                 await heard
             serving.cancel()
     assert heard.result() == sent
+
+
+async def test_what_gateways_route_reaches_control_and_their_end_too(
+    opened: door.Door, tmp_path: Path
+) -> None:
+    announcer = Announcer(tmp_path / "s")
+    announcer.tell({"early": "a"})
+    async with asyncio.TaskGroup() as group, asyncio.timeout(10):
+        gateway = group.create_task(announcer.run())
+        await until(lambda: opened._routes._tables)
+        heard = Follower(tmp_path / "s").routes()
+        whole = await anext(heard)
+        announcer.tell({"early": "a", "late": "b"})
+        news = await anext(heard)
+        gateway.cancel()
+        end = await anext(heard)
+    assert (whole.routes, whole.whole) == ({"early": "a"}, True)
+    assert (news.routes, news.whole, news.gateway) == ({"late": "b"}, False, whole.gateway)
+    assert (end.gateway, end.gone) == (whole.gateway, True)
+
+
+async def test_after_the_nodes_restart_gateways_say_everything_again(
+    tmp_path: Path, shelf: logs.Shelf
+) -> None:
+    announcer, heard = Announcer(tmp_path / "s"), Follower(tmp_path / "s").routes()
+    announcer.tell({"u": "a"})
+    said: list[Routes] = []
+    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+        gateway = group.create_task(announcer.run())
+        for _ in range(2):
+            serving = group.create_task(door.Door(shelf, lambda _: []).serve(tmp_path / "s"))
+            while not (said and said[-1].whole):
+                said.append(await anext(heard))
+            serving.cancel()
+            said.append(await anext(heard))
+        gateway.cancel()
+    assert [one.routes for one in said if one.whole] == [{"u": "a"}] * 2
+    assert said[-1] == Routes(gone=True)
 
 
 async def test_a_report_to_a_node_that_is_away_is_dropped(tmp_path: Path) -> None:

@@ -168,16 +168,17 @@ def never(_: core.Pod) -> None:
 class House:
     """What a test of a whole chain needs."""
 
-    def __init__(self, client: clients.Client, manager: managers.Manager) -> None:
-        """Install every provider and the played node."""
+    def __init__(self, client: clients.Client, manager: managers.Manager, *, gateways: bool = False) -> None:
+        """Install every provider and the played node; with `gateways`, Routes wait for what a test says of them."""
         self.client = client
         self.manager = manager
         self.measured: asyncio.Queue[messages.Load] = asyncio.Queue()
         self.running: list[messages.ProcessInfo] = []
+        self.said: asyncio.Queue[messages.Routes] = asyncio.Queue()
         workloads.install(manager)
         shipwright.install(manager)
         keda.install(manager, instances=self.instances)
-        knative.install(manager, loads=self._loads)
+        knative.install(manager, loads=self._loads, gateways_say=self._said if gateways else None)
         self.node = Node(manager)
 
     async def instances(self) -> list[messages.ProcessInfo]:
@@ -187,6 +188,10 @@ class House:
     async def _loads(self) -> AsyncIterator[messages.Load]:
         while True:
             yield await self.measured.get()
+
+    async def _said(self) -> AsyncIterator[messages.Routes]:
+        while True:
+            yield await self.said.get()
 
     def load(self, revision: str, concurrency: float, *, source: messages.Source = "gateway") -> None:
         """Report load for a Revision, as the node passes it on."""
@@ -247,21 +252,26 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, *, rate: float = 1.0, lagging: bool = False) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, *, rate: float = 1.0, lagging: bool = False, gateways: bool = False
+) -> AsyncIterator[House]:
     """A house over a real API server in a folder; its clock runs `rate` times as fast as ours."""
     with server.start(folder) as served:
         maker = LaggingClient if lagging else clients.Client
-        async with maker(served.endpoint) as client, _open(client, rate=rate) as house:
+        async with (
+            maker(served.endpoint) as client,
+            _open(client, rate=rate, gateways=gateways) as house,
+        ):
             yield house
 
 
 @asynccontextmanager
-async def _open(client: clients.Client, *, rate: float) -> AsyncIterator[House]:
+async def _open(client: clients.Client, *, rate: float, gateways: bool) -> AsyncIterator[House]:
     await client.apply(
         core.Namespace.model_validate({"metadata": {"name": "knative-serving"}}), manager="test"
     )
     manager = managers.Manager(client, clock=Hurried(rate))
-    house = House(client, manager)
+    house = House(client, manager, gateways=gateways)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(manager.run())
         await manager.synced()

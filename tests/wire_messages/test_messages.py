@@ -55,6 +55,14 @@ def test_a_load_message_that_is_wrong_names_what_is(message: dict[str, object], 
         Load.from_wire(message)
 
 
+def test_what_a_gateway_routes_is_read_as_it_was_said() -> None:
+    said = messages.Routes("g", {"u": "r,100,"}, whole=True)
+    assert messages.Routes.from_wire(said.to_wire()) == said
+    assert messages.Routes.from_wire({"type": "routes"}) == messages.Routes()
+    with pytest.raises(MessageError, match="not as list"):
+        messages.Routes.from_wire({"type": "routes", "routes": ["u"]})
+
+
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [

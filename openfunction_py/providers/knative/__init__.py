@@ -9,6 +9,7 @@ from openfunction_py.controller import manager as managers
 from openfunction_py.providers.knative import (
     autoscalers,
     configurations,
+    ingress,
     labeler,
     revisions,
     routes,
@@ -17,8 +18,17 @@ from openfunction_py.providers.knative import (
 )
 
 
-def install(manager: managers.Manager, *, loads: autoscalers.Loads) -> None:
-    """Run every controller of the chain; ``loads`` is where measured load comes from."""
-    for part in (services, configurations, revisions, routes, labeler, serverless):
+def install(
+    manager: managers.Manager,
+    *,
+    loads: autoscalers.Loads,
+    gateways_say: ingress.Following | None = None,
+) -> None:
+    """Run every controller of the chain.
+
+    ``loads`` is where measured load comes from, ``gateways_say`` what is routed; without it Routes wait for no gateway.
+    """
+    for part in (services, configurations, revisions, labeler, serverless):
         part.install(manager)
+    routes.install(manager, gateways_say=gateways_say)
     autoscalers.install(manager, loads=loads)

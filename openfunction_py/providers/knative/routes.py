@@ -14,7 +14,7 @@ from openfunction_py.controller import cache, types
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import status as statuses
 from openfunction_py.lib import clock
-from openfunction_py.providers.knative import addresses, names, traffic, verdicts
+from openfunction_py.providers.knative import addresses, ingress, names, traffic, verdicts
 
 MANAGER = "openfunction-knative-route"
 
@@ -22,8 +22,9 @@ MANAGER = "openfunction-knative-route"
 class Reconciler:
     """Drives one Route."""
 
-    def __init__(self, manager: managers.Manager) -> None:
-        """Read through the manager's caches, write through its client."""
+    def __init__(self, manager: managers.Manager, said: ingress.Acknowledged | None) -> None:
+        """Read through the manager's caches, write through its client; without gateways to ask, none is waited for."""
+        self._said = said
         self._client = manager.client
         self._clock = manager.clock
         self._routes = manager.lister(knative.Route)
@@ -43,20 +44,29 @@ class Reconciler:
             tag_url=lambda tag: addresses.url(f"{tag}-{current.metadata.name}", request.namespace, domain),
         )
         resolved = traffic.resolve(current, world)
-        status = make_status(current, resolved, domain=domain, now=clock.timestamp(self._clock.now()))
+        status = make_status(
+            current, resolved, self._said, domain=domain, now=clock.timestamp(self._clock.now())
+        )
         changed = knative.Route.model_validate({**current.to_wire(), "status": status})
         await statuses.write_status(self._client, changed, current, manager=MANAGER)
         return types.Result()
 
 
 def make_status(
-    route: knative.Route, resolved: traffic.Resolved, *, domain: addresses.Domain, now: str
+    route: knative.Route,
+    resolved: traffic.Resolved,
+    said: ingress.Acknowledged | None,
+    *,
+    domain: addresses.Domain,
+    now: str,
 ) -> dict[str, Any]:
     """Addresses, traffic and conditions; traffic that cannot be assigned leaves what was there."""
     published = resolved.targets if resolved.verdict.status == "True" else route.status.traffic
-    programmed = (
-        verdicts.true("IngressReady") if published else verdicts.Verdict("IngressReady", reason="NoTraffic")
-    )
+    programmed = verdicts.true(ingress.KIND)
+    if not published:
+        programmed = verdicts.Verdict(ingress.KIND, reason="NoTraffic")
+    elif said is not None:
+        programmed = said.verdict(route, published)
     decided = [resolved.verdict, verdicts.true("CertificateProvisioned"), programmed]
     return {
         "observedGeneration": route.metadata.generation,
@@ -91,13 +101,25 @@ def all_of(routes: cache.Lister[knative.Route]) -> types.ToRequests:
     return routes_of
 
 
-def install(manager: managers.Manager) -> None:
-    """Run the controller."""
+def install(manager: managers.Manager, *, gateways_say: ingress.Following | None) -> None:
+    """Run the controller, and follow what the gateways say they route."""
     routes = manager.lister(knative.Route)
+    said = ingress.Acknowledged() if gateways_say is not None else None
     watches = [
         managers.Watch(knative.Route, managers.by_self),
         managers.Watch(knative.Configuration, naming(routes)),
         managers.Watch(knative.Revision, naming(routes)),
         managers.Watch(gateways.Gateway, all_of(routes)),
     ]
-    manager.add("knative-route", Reconciler(manager), watches=watches)
+    controller = manager.add("knative-route", Reconciler(manager, said), watches=watches)
+    if gateways_say is None or said is None:
+        return
+
+    async def follow() -> None:
+        async for message in gateways_say():
+            said.take(message)
+            for route in routes.list():
+                if ingress.is_waiting(route):
+                    controller.enqueue(types.request_of(route))
+
+    manager.add_runner("routes", follow)

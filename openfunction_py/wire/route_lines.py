@@ -1,0 +1,105 @@
+"""The lines on which gateways say what their route tables hold, and on which control hears it.
+
+Both are level-based: a line that comes back begins with everything, so nothing is lost by an end of the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from pathlib import Path
+
+from functions_framework import control
+from openfunction_py.lib import log
+from openfunction_py.wire import channel, messages
+from openfunction_py.wire.messages import Routes
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+
+logger = log.get("wire.route_lines")
+
+
+class Announcer:
+    """A gateway's side: holds the newest table and keeps the node's copy up to date."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the node listens; nothing is said before there is a table."""
+        self._path = path
+        self._held: dict[str, str] | None = None
+        self._changed = asyncio.Event()
+
+    def tell(self, held: Mapping[str, str]) -> None:
+        """The table is in force now."""
+        if held != self._held:
+            self._held = dict(held)
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Tell until cancelled; a node that is away is looked for again."""
+        pause = FIRST_PAUSE
+        await self._changed.wait()
+        while True:
+            try:
+                await self._hold_line()
+                pause = FIRST_PAUSE
+            except (OSError, control.FrameError) as error:
+                logger.debug("the node cannot be told of routes now", error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _hold_line(self) -> None:
+        """Say everything, then what changes, until the node ends the line."""
+        link = await channel.connect(self._path)
+        try:
+            await link.send(messages.Hello("gateway").to_wire())
+            await channel.tell_until_ended(link, self._tell(link))
+        finally:
+            await link.close()
+
+    async def _tell(self, link: channel.Channel) -> None:
+        told: dict[str, str] = {}
+        whole = True
+        while True:
+            self._changed.clear()
+            held = self._held or {}
+            news = {uid: key for uid, key in held.items() if told.get(uid) != key}
+            if whole or news:
+                await link.send(Routes(routes=news, whole=whole).to_wire())
+            told, whole = held, False
+            await self._changed.wait()
+
+
+class Follower:
+    """Control's side."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the node listens."""
+        self._path = path
+
+    async def routes(self) -> AsyncIterator[Routes]:
+        """What gateways hold, from now on; a line that breaks is told as the end of every gateway."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                async with contextlib.aclosing(self._line()) as line:
+                    async for message in line:
+                        pause = FIRST_PAUSE
+                        yield message
+            except (OSError, control.FrameError, messages.MessageError) as error:
+                logger.debug("the node does not tell of routes now", error=str(error))
+            yield Routes(gone=True)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _line(self) -> AsyncGenerator[Routes, None]:
+        link = await channel.connect(self._path)
+        try:
+            await link.send(messages.Hello("control").to_wire())
+            await link.send(messages.follow_routes())
+            while (message := await link.receive()) is not None:
+                if message.get("type") == "routes":
+                    yield Routes.from_wire(message)
+        finally:
+            await link.close()
