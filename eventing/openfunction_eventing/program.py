@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from openfunction_eventing import drivers, folder, log, loops
+from openfunction_eventing import drivers, folder, garbage, log, loops
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.drivers.port import PubSub
@@ -91,6 +91,7 @@ class Opening:
                 wait = min(wait * 2, _LONGEST)
             else:
                 self.trouble = ""
+                garbage.settle()
                 return made
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from functions_framework import jsons
-from openfunction_eventing import log, loops
+from openfunction_eventing import garbage, log, loops
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import settings as settings_module
 from openfunction_eventing.sidecar.batches import BatchServer
@@ -57,6 +57,7 @@ async def run(settings: Settings) -> None:
     servers = Servers(sidecar)
     try:
         await servers.start()
+        garbage.settle()
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, sidecar.shutdown.set)

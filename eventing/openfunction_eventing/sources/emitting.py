@@ -46,17 +46,23 @@ class Emitter:
         """See `port.Emit`."""
         self._tell(event, "received", source_of=self._document.key)
         try:
-            async with asyncio.TaskGroup() as group:
-                if self._document.topic:
-                    group.create_task(self._store(event))
-                if self._document.sink:
-                    group.create_task(self._post(event))
+            await self._everywhere(event)
         except* EmitError as failures:
             first = failures.exceptions[0]
             final = all(isinstance(one, EmitError) and one.final for one in failures.exceptions)
             self._tell(event, "refused", why=str(first), final=final)
             raise EmitError(str(first), final=final) from first
         self._tell(event, "acknowledged")
+
+    async def _everywhere(self, event: CloudEvent) -> None:
+        if self._document.sink and self._document.topic:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._store(event))
+                group.create_task(self._post(event))
+        elif self._document.topic:
+            await self._store(event)
+        else:
+            await self._post(event)
 
     async def _store(self, event: CloudEvent) -> None:
         topic = self._document.topic

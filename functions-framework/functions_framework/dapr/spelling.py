@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,6 +18,7 @@ TEXT = "text/plain"
 JSON_HEADERS: Mapping[str, str] = {"content-type": JSON}
 
 
+@lru_cache(maxsize=1024)
 def path(*parts: str) -> str:
     """A path of encoded parts below the API's root."""
     return "/v1.0" + "".join(f"/{quote(part, safe='')}" for part in parts)
