@@ -39,7 +39,7 @@ demo: setup ## functions from manifest to answer, to zero and back, on this mach
 bench: setup ## the performance table; ARGS=<row> selects rows
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-e2e: setup ## end-to-end runs with figures; ARGS=zero, update, terminate, same, events or backlog
+e2e: setup ## end-to-end runs with figures; ARGS=zero, update, terminate, same, events, async or backlog
 	@$(BIN)/python -m tests.e2e $(ARGS)
 
 wire: setup ## build etcd and kube-apiserver, then run the wire suites on both servers

@@ -1,15 +1,15 @@
-"""`make e2e ARGS=` zero, update, terminate, same, events or backlog: long end-to-end runs that print their figures."""
+"""`make e2e ARGS=` zero, update, terminate, same, events, async or backlog: end-to-end runs that print figures."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from tests.e2e import backlog, events, same, terminate, update, zero
+from tests.e2e import asynchronous, backlog, events, same, terminate, update, zero
 
 RUNS: dict[str, Callable[[], None]] = {
     "zero": zero.run, "update": update.run, "terminate": terminate.run, "same": same.run,
-    "events": events.run, "backlog": backlog.run,
+    "events": events.run, "async": asynchronous.run, "backlog": backlog.run,
 }  # fmt: skip
 
 

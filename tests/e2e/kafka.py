@@ -88,6 +88,12 @@ def until_ready(there: platform.Platform, *objects: tuple[str, str]) -> None:
         platform.until(is_ready, seconds=90, what=f"{kind} {name} is Ready")
 
 
+def fall(broker: brokers.Kafka) -> None:
+    """kill -9 of the broker, and another one on its store."""
+    broker.kill()
+    broker.start()
+
+
 def door(there: platform.Platform, event: str) -> str:
     """Where the source takes events of a name."""
     return lines.door(there).rpartition("/")[0] + f"/{event}"

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -174,13 +175,20 @@ def kill(there: platform.Platform, words: str) -> None:
         os.kill(int(one.partition(":")[0]), signal.SIGKILL)
 
 
-def flow(there: platform.Platform, collector: Collector, name: str, victim: str, *, events: int) -> str:
+def flow(
+    there: platform.Platform,
+    collector: Collector,
+    name: str,
+    victim: str | Callable[[], None],
+    *,
+    events: int,
+) -> str:
     """Post events, kill somebody half-way, post until each is acknowledged; all are answered. A line of figures."""
     address, sent = door(there), 0
     acknowledged: set[str] = set()
     for n in range(events):
         if n == events // 2:
-            kill(there, victim)
+            kill(there, victim) if isinstance(victim, str) else victim()
         event, pause = f"{name}-{n}", threading.Event()
         for _ in range(300):
             sent += 1

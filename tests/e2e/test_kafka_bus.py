@@ -100,11 +100,12 @@ def test_a_bus_for_the_cluster_serves_a_namespace_without_one(
     platform.until(lambda: collector.counted("/wide")["far"] == 1, seconds=60, what="the event")
 
 
-@pytest.mark.parametrize("victim", ["dispatcher", "source"])
+@pytest.mark.parametrize("victim", ["dispatcher", "source", "broker"])
 def test_every_acknowledged_event_is_handled_though_somebody_is_killed(
-    line: platform.Platform, collector: lines.Collector, victim: str
+    line: platform.Platform, broker: brokers.Kafka, collector: lines.Collector, victim: str
 ) -> None:
-    print(lines.flow(line, collector, victim, lines.VICTIMS[victim], events=200))
+    words = (lambda: kafka.fall(broker)) if victim == "broker" else lines.VICTIMS[victim]
+    print(lines.flow(line, collector, victim, words, events=200))
 
 
 def settled(there: platform.Platform, event: str) -> bool:

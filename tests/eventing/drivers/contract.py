@@ -19,9 +19,17 @@ import pytest
 from functions_framework.cloudevent import CloudEvent
 from openfunction_eventing import drivers
 from openfunction_eventing.component import Component
+from openfunction_eventing.dispatcher import states
+from openfunction_eventing.dispatcher.deliveries import Deliveries
+from openfunction_eventing.dispatcher.engine import Engine
+from openfunction_eventing.dispatcher.plan import Plan
+from openfunction_eventing.documents import Input
 from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.port import ACK, DROP, RETRY, PubSub, SubscribeOptions, Verdict
 from openfunction_eventing.envelope import Message
+from openfunction_eventing.journal import Journal
+from openfunction_eventing.sinks import Sinks
+from tests.eventing.dispatcher.running import QUICK, SETTINGS, to, trigger
 
 PATIENCE = 30.0
 
@@ -119,6 +127,8 @@ class Contract:
 
     # --- storing ------------------------------------------------------------------------------------------
 
+    @pytest.mark.capability("publish")
+    @pytest.mark.capability("subscribe")
     async def test_what_was_published_before_anybody_read_is_delivered(self, bus: PubSub, topic: str) -> None:
         sent = message(topic, 7, subject="s", extension="x")
         await bus.publish(topic, sent)
@@ -129,6 +139,7 @@ class Contract:
         assert (got.topic, got.attempt, got.event.data) == (topic, 1, {"n": 7})
         assert got.event == sent.event
 
+    @pytest.mark.capability("bulk")
     async def test_many_are_stored_at_once_and_each_has_its_result(self, bus: PubSub, topic: str) -> None:
         results = await bus.bulk_publish(topic, [message(topic, n) for n in range(500)])
         assert results == [None] * 500
@@ -137,6 +148,7 @@ class Contract:
             await handler.count(500)
         assert sorted(handler.numbers) == list(range(500))
 
+    @pytest.mark.capability("publish")
     async def test_binary_data_and_text_arrive_as_they_were(self, bus: PubSub, topic: str) -> None:
         picture = CloudEvent({"source": "s", "type": "t", "datacontenttype": "image/png"}, b"\x89PNG\x00\xff")
         text = CloudEvent({"source": "s", "type": "t", "datacontenttype": "text/plain"}, "grüße")
@@ -147,6 +159,7 @@ class Contract:
             await handler.arrived(2)
         assert {repr(one.event.data) for one in handler.got} == {repr(picture.data), repr("grüße")}
 
+    @pytest.mark.capability("raw payload")
     async def test_a_payload_that_is_no_event_is_delivered_as_one(self, bus: PubSub, topic: str) -> None:
         sent = Message(topic, event(1), {"rawPayload": "true"})
         await bus.publish(topic, sent)
@@ -171,6 +184,7 @@ class Contract:
         assert handler.numbers.count(1) == (1 if self.DEDUPLICATES else 2)
         assert handler.numbers.count(2) == 1
 
+    @pytest.mark.capability("limit named")
     async def test_ten_megabytes_are_stored_or_refused_with_the_brokers_limit(
         self, bus: PubSub, topic: str
     ) -> None:
@@ -187,6 +201,7 @@ class Contract:
             await handler.arrived(2)
         assert max(len(str(one.event.data)) for one in handler.got) == 10_000_000
 
+    @pytest.mark.capability("bulk")
     async def test_data_that_is_not_what_its_type_says_is_refused_for_good(
         self, bus: PubSub, topic: str
     ) -> None:
@@ -199,6 +214,7 @@ class Contract:
 
     # --- settling -----------------------------------------------------------------------------------------
 
+    @pytest.mark.capability("redelivery")
     async def test_a_retry_comes_again_and_its_attempts_are_counted(self, bus: PubSub, topic: str) -> None:
         answers = iter([RETRY(0.05), RETRY, ACK])
         handler = Handler(lambda _: next(answers))
@@ -207,6 +223,7 @@ class Contract:
             await handler.count(3)
         assert [one.attempt for one in handler.got] == [1, 2, 3]
 
+    @pytest.mark.capability("redelivery")
     async def test_a_retry_does_not_come_before_its_time(self, bus: PubSub, topic: str) -> None:
         loop = asyncio.get_running_loop()
         times: list[float] = []
@@ -221,6 +238,7 @@ class Contract:
             await handler.count(2)
         assert times[1] - times[0] >= 0.9
 
+    @pytest.mark.capability("redelivery")
     async def test_an_exception_is_a_retry(self, bus: PubSub, topic: str) -> None:
         def fail_once(delivered: Message) -> Verdict:
             if delivered.attempt == 1:
@@ -233,6 +251,7 @@ class Contract:
             await handler.count(2)
         assert [one.attempt for one in handler.got] == [1, 2]
 
+    @pytest.mark.capability("ack after answer")
     async def test_what_is_dropped_or_acknowledged_never_comes_again(self, bus: PubSub, topic: str) -> None:
         handler = Handler(lambda one: DROP if one.event.data["n"] % 2 else ACK)
         await bus.bulk_publish(topic, [message(topic, n) for n in range(10)])
@@ -244,6 +263,7 @@ class Contract:
             await later.until(lambda numbers: 99 in numbers)
         assert later.numbers == [99]
 
+    @pytest.mark.capability("ack after answer")
     @pytest.mark.slow
     async def test_a_handler_slower_than_the_ack_wait_is_not_called_twice(
         self, bus: PubSub, topic: str
@@ -266,6 +286,7 @@ class Contract:
 
     # --- bounds and order ---------------------------------------------------------------------------------
 
+    @pytest.mark.capability("back-pressure")
     async def test_no_more_are_in_flight_than_allowed(self, bus: PubSub, topic: str) -> None:
         now = most = 0
 
@@ -285,6 +306,7 @@ class Contract:
         assert 1 <= most <= 4
         assert sorted(handler.numbers) == list(range(60))
 
+    @pytest.mark.capability("order per key")
     async def test_messages_of_one_key_come_in_order_a_retry_included(self, bus: PubSub, topic: str) -> None:
         async def take(delivered: Message) -> Verdict:
             number = delivered.event.data["n"]
@@ -303,6 +325,7 @@ class Contract:
         for key in (0, 1):
             assert [n for n in handler.numbers if n % 2 == key] == list(range(key, 40, 2))
 
+    @pytest.mark.capability("consumer group")
     async def test_members_share_and_groups_each_get_all(
         self, broker: Restartable, bus: PubSub, topic: str
     ) -> None:
@@ -323,6 +346,7 @@ class Contract:
         assert sorted(one.numbers + two.numbers) == list(range(200))
         assert sorted(all_of_it.numbers) == list(range(200))
 
+    @pytest.mark.capability("subscribe")
     async def test_a_group_that_begins_now_gets_nothing_old(self, bus: PubSub, topic: str) -> None:
         await bus.publish(topic, message(topic, 1))
         handler = Handler()
@@ -331,8 +355,32 @@ class Contract:
             await handler.count(1)
         assert handler.numbers == [2]
 
+    @pytest.mark.capability("dead letter")
+    async def test_a_poison_message_ends_once_in_the_topic_of_dead_letters(
+        self, bus: PubSub, topic: str
+    ) -> None:
+        dead = f"dead-{topic}"
+        rules = trigger(to("http://127.0.0.1:1/", dead_letter_topic=dead, delivery=QUICK))
+        rules = dataclasses.replace(rules, inputs=(Input("a", topic),))
+        records = Journal()
+        async with Sinks() as sinks:
+            deliveries = Deliveries(bus, sinks, records, per_sink=4)
+            engine = Engine(SETTINGS, deliveries, states.States(states.Memory()), records)
+            engine.plan = Plan([rules])
+            await bus.bulk_publish(topic, [message(topic, n) for n in range(5)])
+            poisoned = await bus.subscribe(topic, self.options(), engine.handle)
+            letters, again = Handler(), Handler()
+            async with self.reading(bus, dead, letters):
+                await letters.count(5)
+            await poisoned.stop()
+            async with self.reading(bus, topic, again):
+                await bus.publish(topic, message(topic, 99))
+                await again.until(lambda numbers: 99 in numbers)
+        assert (sorted(letters.numbers), again.numbers) == (list(range(5)), [99])
+
     # --- backlog ------------------------------------------------------------------------------------------
 
+    @pytest.mark.capability("backlog pushed")
     @pytest.mark.slow
     async def test_a_watcher_takes_nothing_and_is_told_the_backlog(self, bus: PubSub, topic: str) -> None:
         told: list[int] = []
@@ -360,9 +408,46 @@ class Contract:
         await watch.stop()
 
 
+class OrderContract(Contract):
+    """The same of a broker that keeps the order of a key when several readers share a group."""
+
+    @pytest.mark.slow
+    @pytest.mark.capability("order, several readers")
+    async def test_members_of_a_group_keep_the_order_of_a_key_a_retry_included(
+        self, broker: Restartable, bus: PubSub, topic: str
+    ) -> None:
+        busy: set[str] = set()
+        overlaps: list[str] = []
+
+        async def take(delivered: Message) -> Verdict:
+            key, number = str(delivered.event["partitionkey"]), delivered.event.data["n"]
+            overlaps.extend([key] if key in busy else [])
+            busy.add(key)
+            await asyncio.sleep(0.002 * (number % 4))
+            busy.discard(key)
+            if number % 11 == 4 and delivered.attempt == 1:
+                return RETRY(0.05)
+            return await handler(delivered)
+
+        handler, other = Handler(), await self.open(broker)
+        options = self.options(order_key="partitionkey", max_in_flight=8)
+        readers = [await one.subscribe(topic, options, take) for one in (bus, other)]
+        sent = [message(topic, n, partitionkey=f"k{n % 6}") for n in range(240)]
+        assert await bus.bulk_publish(topic, sent) == [None] * 240
+        await handler.until(lambda numbers: len(set(numbers)) == 240)
+        for one in readers:
+            await one.stop()
+        await other.close()
+        assert overlaps == []
+        first = list(dict.fromkeys(handler.numbers))
+        for key in range(6):
+            assert [n for n in first if n % 6 == key] == list(range(key, 240, 6))
+
+
 class DurableContract(Contract):
     """The same of a broker that is a process of its own: it outlives its clients, and its own end."""
 
+    @pytest.mark.capability("dead member")
     @pytest.mark.slow
     async def test_what_a_killed_member_had_goes_to_another_one(
         self, broker: Restartable, bus: PubSub, topic: str
@@ -389,6 +474,7 @@ class DurableContract(Contract):
             await handler.until(lambda numbers: set(numbers) == set(range(5)))
         assert held in handler.numbers
 
+    @pytest.mark.capability("reconnect")
     async def test_a_broker_killed_in_the_middle_loses_nothing_acknowledged(
         self, broker: Restartable, bus: PubSub, topic: str
     ) -> None:
@@ -421,6 +507,7 @@ class DurableContract(Contract):
         """Shorten the driver's patience with a broker that does not answer."""
         raise NotImplementedError
 
+    @pytest.mark.capability("health told")
     @pytest.mark.slow
     async def test_a_driver_whose_broker_is_gone_says_so_and_can_be_closed(
         self, broker: Restartable, topic: str, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,7 @@ class Ticks:
             await self._came.wait_for(lambda: len(self.got) >= wanted)
 
 
+@pytest.mark.capability("read")
 async def test_a_schedule_ticks_at_its_times() -> None:
     binding = await drivers.open(Component("cron", "bindings.cron", metadata={"schedule": "@every 1s"}))
     assert isinstance(binding, Cron)
@@ -49,6 +50,7 @@ async def test_a_schedule_ticks_at_its_times() -> None:
     assert first.microsecond == 0
 
 
+@pytest.mark.capability("redelivery")
 async def test_a_tick_that_fails_is_tried_again_before_the_next_one() -> None:
     offset = datetime(2026, 1, 1, 11, 59, 59, tzinfo=UTC).timestamp() - clock.wall()
     binding = Cron(schedules.parse("@hourly"), wall=lambda: clock.wall() + offset)

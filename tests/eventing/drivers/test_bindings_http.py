@@ -49,6 +49,7 @@ async def opened(url: str, **metadata: str) -> Http:
     )
 
 
+@pytest.mark.capability("write")
 async def test_create_posts_the_data_and_returns_the_answer(address: str) -> None:
     binding = await opened(address + "/base/")
     answer = await binding.invoke(
@@ -78,6 +79,7 @@ async def test_a_security_token_goes_in_its_header(address: str) -> None:
     assert answer.metadata["X-Token"] == "secret"
 
 
+@pytest.mark.capability("failure told")
 async def test_another_status_is_an_error_unless_it_is_wanted(address: str) -> None:
     binding = await opened(address)
     with pytest.raises(BindingError, match="status 503") as told:
@@ -95,6 +97,7 @@ async def test_an_answer_is_read_as_far_as_allowed(address: str) -> None:
     assert answer.data == b"x" * 2048
 
 
+@pytest.mark.capability("failure told")
 async def test_an_unknown_operation_and_a_dead_address_are_told() -> None:
     binding = await opened(f"http://127.0.0.1:{brokers.free_port()}")
     with pytest.raises(BindingError, match="there is no operation 'fly'; there are create, get"):

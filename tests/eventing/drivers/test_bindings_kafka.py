@@ -43,6 +43,9 @@ async def opened(kafka: brokers.Kafka, topic: str, **metadata: str) -> KafkaBind
     return cast("KafkaBinding", found)
 
 
+@pytest.mark.capability("read")
+@pytest.mark.capability("write")
+@pytest.mark.capability("redelivery")
 @pytest.mark.slow
 async def test_what_is_created_is_read_as_it_is(kafka: brokers.Kafka) -> None:
     topic = f"b-{uuid4().hex[:8]}"
@@ -70,6 +73,7 @@ async def test_without_retries_a_failure_is_given_up(kafka: brokers.Kafka) -> No
     assert [data for data, _ in got.all] == [b"1", b"2"]
 
 
+@pytest.mark.capability("consumer group")
 @pytest.mark.slow
 async def test_a_group_goes_on_where_it_was(kafka: brokers.Kafka) -> None:
     topic = f"b-{uuid4().hex[:8]}"
@@ -95,6 +99,7 @@ async def test_a_binding_without_topics_reads_nothing_and_names_what_is_missing(
     await binding.close()
 
 
+@pytest.mark.capability("failure told")
 async def test_a_dead_broker_is_named_with_its_address() -> None:
     address = f"127.0.0.1:{brokers.free_port()}"
     dead = Component(
@@ -104,6 +109,7 @@ async def test_a_dead_broker_is_named_with_its_address() -> None:
         await drivers.open(dead)
 
 
+@pytest.mark.capability("credentials refused")
 @pytest.mark.slow
 async def test_wrong_credentials_are_refused_at_once_and_right_ones_work(kafka: brokers.Kafka) -> None:
     metadata = {

@@ -25,7 +25,7 @@ class Memory:
         """It is there."""
 
 
-class TestContract(contract.Contract):
+class TestContract(contract.OrderContract):
     """The promises."""
 
     @pytest.fixture

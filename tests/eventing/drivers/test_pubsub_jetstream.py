@@ -57,6 +57,7 @@ async def bus(broker: brokers.Nats) -> AsyncIterator[JetStream]:
     await made.close()
 
 
+@pytest.mark.capability("health told")
 async def test_a_dead_broker_is_named_with_its_address() -> None:
     port_number = brokers.free_port()
     dead = Component(
@@ -67,6 +68,7 @@ async def test_a_dead_broker_is_named_with_its_address() -> None:
     assert "secret" not in str(told.value)
 
 
+@pytest.mark.capability("credentials refused")
 async def test_refused_credentials_are_final_at_once(tmp_path: Path) -> None:
     guarded = brokers.Nats(tmp_path, extra='authorization { token: "right" }')
     with brokers.running(guarded):
@@ -177,6 +179,7 @@ async def test_unknown_metadata_is_tolerated(broker: brokers.Nats) -> None:
     await made.close()
 
 
+@pytest.mark.capability("backlog pushed")
 async def test_a_watcher_wakes_before_its_next_look(bus: JetStream) -> None:
     topic = f"t{uuid4().hex[:8]}"
     watch = await bus.subscribe(topic, SubscribeOptions(group="app", max_in_flight=0), contract.Handler())

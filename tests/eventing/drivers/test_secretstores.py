@@ -21,6 +21,7 @@ async def opened(kind: str, **metadata: str) -> SecretStore:
     return cast("SecretStore", await drivers.open(Component("secrets", kind, metadata=metadata)))
 
 
+@pytest.mark.capability("get", driver="secretstores.local.env")
 async def test_the_environment_below_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_OFN_A", "1")
     monkeypatch.setenv("DAPR_API_TOKEN", "mine")
@@ -36,6 +37,7 @@ async def test_the_environment_below_a_prefix(monkeypatch: pytest.MonkeyPatch) -
 DOCUMENT = {"plain": "x", "db": {"user": "u", "deep": {"port": 5}}, "list": ["a", True]}
 
 
+@pytest.mark.capability("get", driver="secretstores.local.file")
 async def test_a_file_has_flat_names(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps(DOCUMENT))
     store = await opened("secretstores.local.file", secretsFile=str(tmp_path / "s.json"), nestedSeparator=".")
@@ -45,12 +47,14 @@ async def test_a_file_has_flat_names(tmp_path: Path) -> None:
     assert await store.get("db", {}) is None
 
 
+@pytest.mark.capability("get", driver="secretstores.local.file")
 async def test_a_file_with_several_values_each(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps({"plain": "x", "db": DOCUMENT["db"]}))
     store = await opened("secretstores.local.file", secretsFile=str(tmp_path / "s.json"), multiValued="true")
     assert await store.all({}) == {"plain": {"plain": "x"}, "db": {"user": "u", "deep:port": "5"}}
 
 
+@pytest.mark.capability("failure told", driver="secretstores.local.file")
 async def test_a_file_that_is_missing_or_no_object_is_named(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "bad.json").write_text("{")
@@ -102,6 +106,7 @@ def kubeconfig(folder: Path, server: str, token: str = "right") -> str:
     return str(folder / "kubeconfig")
 
 
+@pytest.mark.capability("get", driver="secretstores.kubernetes")
 async def test_kubernetes_secrets_are_found_in_their_namespace(api: str, tmp_path: Path) -> None:
     store = await opened("secretstores.kubernetes", kubeconfigPath=kubeconfig(tmp_path, api))
     assert await store.get("db", {}) == {"user": "u", "password": "p"}
@@ -111,6 +116,7 @@ async def test_kubernetes_secrets_are_found_in_their_namespace(api: str, tmp_pat
     await store.close()
 
 
+@pytest.mark.capability("failure told", driver="secretstores.kubernetes")
 async def test_a_refusal_and_a_dead_api_are_told(api: str, tmp_path: Path) -> None:
     store = await opened("secretstores.kubernetes", kubeconfigPath=kubeconfig(tmp_path, api, "wrong"))
     with pytest.raises(StoreError, match=r"answered 401 .*Unauthorized"):

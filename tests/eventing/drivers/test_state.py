@@ -31,12 +31,14 @@ async def etag(store: StateStore, key: str) -> str:
     return (await store.get([key]))[key].etag
 
 
+@pytest.mark.capability("get and set")
 async def test_what_was_written_is_found_and_the_rest_is_not(store: StateStore) -> None:
     await store.write([Write("a", b'{"n":1}'), Write("b", b"\x00\xff"), Write("c", b"")])
     found = await store.get(["a", "b", "c", "d"])
     assert {key: item.value for key, item in found.items()} == {"a": b'{"n":1}', "b": b"\x00\xff", "c": b""}
 
 
+@pytest.mark.capability("bulk")
 async def test_many_keys_are_found_at_once(store: StateStore) -> None:
     await store.write([Write(f"k{n}", b"%d" % n) for n in range(1200)])
     found = await store.get([f"k{n}" for n in range(1200)])
@@ -44,6 +46,7 @@ async def test_many_keys_are_found_at_once(store: StateStore) -> None:
     assert found["k1199"].value == b"1199"
 
 
+@pytest.mark.capability("ETag")
 async def test_each_write_has_another_etag_and_an_old_one_is_refused(store: StateStore) -> None:
     await store.write([Write("a", b"1")])
     first = await etag(store, "a")
@@ -55,12 +58,14 @@ async def test_each_write_has_another_etag_and_an_old_one_is_refused(store: Stat
     assert (await store.get(["a"]))["a"].value == b"2"
 
 
+@pytest.mark.capability("first write")
 async def test_a_first_write_is_refused_when_the_key_is_there(store: StateStore) -> None:
     await store.write([Write("a", b"1", first_write=True)])
     with pytest.raises(Conflict, match="'a' is there already"):
         await store.write([Write("a", b"2", first_write=True)])
 
 
+@pytest.mark.capability("ETag")
 async def test_of_two_that_write_at_once_one_wins(store: StateStore) -> None:
     await store.write([Write("a", b"0")])
     seen = await etag(store, "a")
@@ -80,6 +85,7 @@ async def test_of_two_that_write_at_once_one_wins(store: StateStore) -> None:
     assert sorted(results) == [False] * 7 + [True]
 
 
+@pytest.mark.capability("transaction")
 async def test_a_transaction_is_done_whole_or_not_at_all(store: StateStore) -> None:
     await store.write([Write("a", b"1"), Write("b", b"1")])
     with pytest.raises(Conflict):
@@ -90,6 +96,7 @@ async def test_a_transaction_is_done_whole_or_not_at_all(store: StateStore) -> N
     assert set(await store.get(["a", "b", "c"])) == {"b", "c"}
 
 
+@pytest.mark.capability("TTL")
 async def test_a_key_with_a_ttl_goes_by_itself(store: StateStore) -> None:
     await store.write([Write("a", b"1", ttl=1), Write("b", b"1", ttl=60), Write("c", b"1", ttl=1)])
     await store.write([Write("c", b"2")])
@@ -110,6 +117,7 @@ async def test_in_memory_time_is_an_argument() -> None:
     assert await store.get(["a"]) == {}
 
 
+@pytest.mark.capability("durable", driver="state.sqlite")
 async def test_a_file_outlives_its_store_and_others_see_it(tmp_path: Path) -> None:
     given = component("state.sqlite", tmp_path, tableName="mine")
     one, two = [cast("StateStore", await drivers.open(given)) for _ in range(2)]
