@@ -10,4 +10,4 @@ def fulfil(context, data):
     """Work on an order, then publish its number."""
     order = json.loads(data)
     time.sleep(SECONDS)  # noqa: TID251 - stands for the work
-    context.send("done", {"order": order["order"]})
+    context.send("msg", {"order": order["order"]})

@@ -92,8 +92,6 @@ def run(*, messages: int = 10_000) -> None:
 
 def set_up(there: platform.Platform) -> None:
     """The sample as it stands, at zero and its broker ready."""
-    for place in ("samples/pubsub/bus.yaml", "samples/pubsub"):
-        there.ofn("apply", "-f", str(platform.ROOT / place))
     there.ofn("apply", "-f", str(platform.ROOT / "samples/pubsub"), "--wait")
     asleep = lambda: there.json("deployment", f"{FUNCTION}-async")["spec"]["replicas"] == 0  # noqa: E731 - once
     platform.until(asleep, seconds=90, what="the function is at zero", every=0.5)

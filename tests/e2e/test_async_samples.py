@@ -47,7 +47,9 @@ def test_instances_that_use_more_memory_than_is_aimed_at_become_more(there: plat
     source = "def hungry(context):\n    return None\n"
     there.apply(function("hungry", source, env=", FUNC_TYPE: openfunction", serving=MEMORY))
     until(lambda: there.json("deployment", "hungry-async")["status"].get("readyReplicas") == 2)
-    (scaler,) = [one for one in there.json("scaledobjects")["items"] if one["metadata"]["name"] == "hungry-scaler"]
+    (scaler,) = [
+        one for one in there.json("scaledobjects")["items"] if one["metadata"]["name"] == "hungry-scaler"
+    ]
     assert scaler["status"]["resourceMetricNames"] == ["memory"]
     there.ofn("delete", "function", "hungry")
 
@@ -73,11 +75,11 @@ def test_a_job_is_run_for_each_event_and_ends_with_it(there: platform.Platform) 
         found: list[dict[str, Any]] = there.json("jobs")["items"]
         return [one for one in found if (one.get("status") or {}).get("succeeded") == 1]
 
-    until(lambda: len(complete()) == 5)
+    platform.until(lambda: len(complete()) == 5, seconds=150, what="five Jobs are complete", every=0.5)
     lines = [line.split() for line in logged(there, "job-scaler").splitlines() if " rendered " in line]
     assert sorted(line[-1] for line in lines) == [f"page-{n}" for n in range(5)]
     assert len({line[1] for line in lines}) == 5
-    assert all(one["status"]["active"] == 0 for one in there.json("jobs")["items"])
+    assert len(there.json("jobs")["items"]) == 5
     there.ofn("delete", "function", "job")
     until(lambda: not there.json("jobs")["items"])
 
