@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from openfunction_py.apiserver import (
     auth,
     body,
+    compression,
     database,
     discovery,
     logs,
@@ -162,10 +163,12 @@ class Served:
             self._deps.clock,
         )
         if request.method in ("GET", "HEAD"):
-            return self._read(target, options, form)
-        raw = await body.read(request)
-        call = writing.Call(self._deps, target, options, form, raw, body.media_type(request))
-        return await _verb(request.method, target)(call)
+            answer = self._read(target, options, form)
+        else:
+            raw = await body.read(request)
+            call = writing.Call(self._deps, target, options, form, raw, body.media_type(request))
+            answer = await _verb(request.method, target)(call)
+        return await compression.fitted(request, answer) if isinstance(answer, Response) else answer
 
     def _read(self, target: Target, options: Options, form: Form) -> Answer:
         if target.subresource == "log":

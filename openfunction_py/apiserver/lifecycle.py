@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from openfunction_py.api import admission, scheme, structure
-from openfunction_py.apiserver import defaults, listtypes, managed, status
+from openfunction_py.apiserver import defaults, immutable, listtypes, managed, status
 from openfunction_py.apiserver.request import Target
 from openfunction_py.apiserver.store import Outcome
 from openfunction_py.lib import clock
@@ -136,7 +136,9 @@ def revised(write: Write, old: Document, new: Document, *, owned: bool = False) 
         _shaped(write, new)
     else:
         defaults.on_write(write.resource, new)
+        immutable.carry(write.resource, new, old)
         new, warnings = admitted(write, new, old)
+        _check_fixed(write, old, new)
         _check_finalizers(write, old, new)
     if not owned:
         managed.update(new, old=old, lists=listtypes.of(write.resource), writer=write.writer)
@@ -199,6 +201,12 @@ def _copy(old: Document, new: Document, field: str) -> None:
         new[field] = old[field]
     else:
         new.pop(field, None)
+
+
+def _check_fixed(write: Write, old: Document, new: Document) -> None:
+    broken = immutable.causes(write.resource, new, old)
+    if broken:
+        raise status.invalid(write.target.subject, broken)
 
 
 def _check_finalizers(write: Write, old: Document, new: Document) -> None:

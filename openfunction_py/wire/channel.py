@@ -6,6 +6,7 @@ It gives no message a meaning and never reconnects; a broken connection reads as
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,22 +66,17 @@ class Channel:
 
 
 async def tell_until_ended(link: Channel, telling: Coroutine[Any, Any, None]) -> None:
-    """Run what writes to a channel until the other side, which has nothing to say, ends it; raises what it raises."""
-    tasks = asyncio.create_task(telling), asyncio.create_task(_drained(link))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in tasks:
-            one.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for failure in ended:
-        if isinstance(failure, Exception):
-            raise failure
+    """Run what writes to a channel until the other side, which has nothing to say, ends it."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_while_taken(telling))
+        while await link.receive() is not None:
+            continue
+        task.cancel()
 
 
-async def _drained(link: Channel) -> None:
-    while await link.receive() is not None:
-        continue
+async def _while_taken(telling: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(ConnectionError):  # who reads the channel sees its end too
+        await telling
 
 
 async def connect(path: Path) -> Channel:
