@@ -109,6 +109,7 @@ async def _flow(there: platform.Platform, messages: int) -> Seen:
     try:
         async with clients.Client(endpoint.of(home, "manager")) as kube, asyncio.timeout(AT_MOST):
             began = time.perf_counter()
+            seen.looks.append(await _look(kube, client.jetstream(), began))  # at zero, before anything waits
             async with asyncio.TaskGroup() as group:
                 group.create_task(_watch(kube, client.jetstream(), seen, began))
                 await _publish(client.jetstream(), messages)
@@ -139,21 +140,20 @@ async def _order(context: JetStreamContext, order: int) -> None:
 
 async def _watch(kube: clients.Client, context: JetStreamContext, seen: Seen, began: float) -> None:
     while True:
-        found = await kube.get(apps.Deployment, f"{FUNCTION}-async", namespace="default")
-        told = await context.consumer_info(TOPIC, CONSUMER)
-        waiting = (told.num_pending or 0) + (told.num_ack_pending or 0)
-        replicas = 1 if found.spec.replicas is None else found.spec.replicas
-        look = Look(
-            time.perf_counter() - began,
-            replicas,
-            found.status.ready_replicas,
-            waiting,
-            await _count(context),
-        )
+        look = await _look(kube, context, began)
         seen.looks.append(look)
-        if look.answered >= seen.messages and not waiting and not replicas:
+        if look.answered >= seen.messages and not look.waiting and not look.replicas:
             return
         await asyncio.sleep(EVERY)
+
+
+async def _look(kube: clients.Client, context: JetStreamContext, began: float) -> Look:
+    at = time.perf_counter() - began
+    found = await kube.get(apps.Deployment, f"{FUNCTION}-async", namespace="default")
+    told = await context.consumer_info(TOPIC, CONSUMER)
+    waiting = (told.num_pending or 0) + (told.num_ack_pending or 0)
+    replicas = 1 if found.spec.replicas is None else found.spec.replicas
+    return Look(at, replicas, found.status.ready_replicas, waiting, await _count(context))
 
 
 async def _count(context: JetStreamContext) -> int:
