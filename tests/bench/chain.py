@@ -30,6 +30,7 @@ CONNECTIONS = 32
 EVENTS, SLOWER = 2400, 8
 _WIDTH = 12
 _SECONDS = 60.0
+_LONGEST = 25.0  # seconds after which no round begins
 
 
 @dataclass
@@ -113,7 +114,7 @@ def _row(plan: Plan, folder: Path, broker: brokers.Broker, policy: str, events: 
             "ours": partial(mine.turn, events),
             "naive": partial(other.turn, events // SLOWER),
         }
-        found = slices.taken(turns, plan.rounds)
+        found = slices.taken(turns, plan.rounds, seconds=_LONGEST)
         told = [mine.checked(), other.checked()]
     report.row(
         f"chain, {policy}", "ev/s", ">= 6",

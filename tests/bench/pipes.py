@@ -39,6 +39,7 @@ POLICIES = {
     "sync_interval: always": ("sync_interval: always", 2000),
 }
 _SECONDS = 60.0
+_LONGEST = 40.0  # seconds after which no round begins
 _SLOWER = 4  # so many times fewer events in a slice of Dapr's
 
 
@@ -107,7 +108,7 @@ def _rows(plan: Plan, folder: Path, broker: brokers.Broker, policy: str, count: 
             "daprd": partial(theirs.turn, count // _SLOWER),
             "raw": lambda: _raw(broker.url, next(filled), count),
         }
-        found = slices.taken(turns, plan.rounds)
+        found = slices.taken(turns, plan.rounds, seconds=_LONGEST)
         rates = {name: Side([one.rate for one in some], "") for name, some in found.items()}
         told = [mine.checked(), theirs.checked()]
     for name, other, bar in (("daprd", theirs.command, ">= 3"), ("raw", _RAW, ">= 0.5")):

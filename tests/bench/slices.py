@@ -5,8 +5,10 @@ The rule looks at steal alone, never at the result (reference: the method of the
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,13 +31,21 @@ class Slice:
     stolen: float
 
 
-def taken(turns: Mapping[str, Callable[[], Slice]], rounds: int) -> dict[str, list[Slice]]:
-    """Take the turns round-robin; a spoiled slice is taken again, at most twice; returns the kept slices."""
+def taken(
+    turns: Mapping[str, Callable[[], Slice]], rounds: int, *, seconds: float = math.inf
+) -> dict[str, list[Slice]]:
+    """Take the turns round-robin; a spoiled slice is taken again, at most twice; returns the kept slices.
+
+    No round begins that many seconds after the first: on a busy machine there are fewer, whatever they showed.
+    """
     found: dict[str, list[Slice]] = {name: [] for name in turns}
     for name, turn in turns.items():
         turn()  # the first of each warms it
         found[name] = []
+    begun = time.monotonic()
     for _ in range(rounds):
+        if time.monotonic() - begun > seconds:
+            break
         for name, turn in turns.items():
             for _ in range(TRIES):
                 one = turn()

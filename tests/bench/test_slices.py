@@ -36,6 +36,18 @@ def test_a_spoiled_slice_is_taken_again_at_most_twice() -> None:
     assert next(shares, None) is None
 
 
+def test_no_round_begins_when_the_time_is_over() -> None:
+    taken: list[int] = []
+
+    def turn() -> Slice:
+        taken.append(1)
+        return one(0.0)
+
+    assert len(slices.taken({"a": turn}, 5, seconds=-1.0)["a"]) == 0
+    assert len(taken) == 1  # the one that warms it
+    assert len(slices.taken({"a": turn}, 5, seconds=60.0)["a"]) == 5
+
+
 def test_the_share_is_that_of_the_processor_that_lost_most() -> None:
     before = {"cpu0": (10, 1000), "cpu1": (0, 1000)}
     assert steal.share(before, {"cpu0": (15, 1100), "cpu1": (20, 1100)}) == pytest.approx(0.2)
