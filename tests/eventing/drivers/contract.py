@@ -453,6 +453,28 @@ class DurableContract(Contract):
         self, broker: Restartable, bus: PubSub, topic: str
     ) -> None:
         await bus.bulk_publish(topic, [message(topic, n) for n in range(5)])
+        held = await self.killed_member(broker, topic, self.options())
+        handler = Handler()
+        async with self.reading(bus, topic, handler):
+            await handler.until(lambda numbers: set(numbers) == set(range(5)))
+        assert held in handler.numbers
+
+    @pytest.mark.capability("order, several readers")
+    @pytest.mark.slow
+    async def test_what_a_killed_member_had_comes_before_what_is_behind_it(
+        self, broker: Restartable, bus: PubSub, topic: str
+    ) -> None:
+        sent = [message(topic, n, partitionkey="same") for n in range(12)]
+        assert await bus.bulk_publish(topic, sent) == [None] * 12
+        options = self.options(order_key="partitionkey", max_in_flight=8)
+        assert await self.killed_member(broker, topic, options) == 0
+        handler = Handler()
+        async with self.reading(bus, topic, handler, order_key="partitionkey", max_in_flight=8):
+            await handler.until(lambda numbers: len(numbers) >= 12)
+        assert handler.numbers == list(range(12))
+
+    async def killed_member(self, broker: Restartable, topic: str, options: SubscribeOptions) -> int:
+        """Let a process of its own take messages and kill it before it answers; the number of the first."""
         component = self.component(broker)
         given = {
             "component": {
@@ -460,7 +482,7 @@ class DurableContract(Contract):
                 "type": component.type,
                 "metadata": dict(component.metadata),
             },
-            "options": dataclasses.asdict(self.options()),
+            "options": dataclasses.asdict(options),
         }
         program = [sys.executable, "-m", "tests.eventing.drivers.member", json.dumps(given), topic]
         member = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
@@ -469,10 +491,7 @@ class DurableContract(Contract):
             held = int(await member.stdout.readline())
         member.kill()
         await member.communicate()
-        handler = Handler()
-        async with self.reading(bus, topic, handler):
-            await handler.until(lambda numbers: set(numbers) == set(range(5)))
-        assert held in handler.numbers
+        return held
 
     @pytest.mark.capability("reconnect")
     async def test_a_broker_killed_in_the_middle_loses_nothing_acknowledged(

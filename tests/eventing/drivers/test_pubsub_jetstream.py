@@ -15,8 +15,9 @@ from openfunction_eventing import drivers
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.drivers.jetstream import publisher, streams
 from openfunction_eventing.drivers.jetstream.watch import Watch
-from openfunction_eventing.drivers.port import SubscribeOptions
+from openfunction_eventing.drivers.port import ACK, SubscribeOptions, Verdict
 from openfunction_eventing.drivers.pubsub_jetstream import JetStream
+from openfunction_eventing.envelope import Message
 from tests.eventing import brokers
 from tests.eventing.drivers import contract
 
@@ -28,7 +29,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Nats]:
         yield made
 
 
-class TestContract(contract.DurableContract):
+class TestContract(contract.DurableContract, contract.OrderContract):
     """The promises."""
 
     def component(self, broker: contract.Restartable) -> Component:
@@ -177,6 +178,22 @@ async def test_wrong_metadata_is_named(broker: brokers.Nats, metadata: dict[str,
 async def test_unknown_metadata_is_tolerated(broker: brokers.Nats) -> None:
     made = await opened(component(broker, whatever="x", flowControl="true", heartbeat="15s"))
     await made.close()
+
+
+async def nothing(_: Message) -> Verdict:
+    return ACK
+
+
+async def test_a_durable_that_is_there_gets_the_order_that_its_reader_asks_for(bus: JetStream) -> None:
+    topic = f"t-{uuid4().hex[:8]}"
+    watch = await bus.subscribe(topic, SubscribeOptions(group="g", max_in_flight=0), nothing)
+    manager = bus._link.jetstream()
+    assert (await manager.consumer_info(topic, f"g__{topic}")).config.max_ack_pending != 1
+    reader = await bus.subscribe(topic, SubscribeOptions(group="g", order_key="partitionkey"), nothing)
+    kept = (await manager.consumer_info(topic, f"g__{topic}")).config
+    assert (kept.max_ack_pending, kept.filter_subject, kept.durable_name) == (1, topic, f"g__{topic}")
+    await reader.stop()
+    await watch.stop()
 
 
 @pytest.mark.capability("backlog pushed")

@@ -21,6 +21,9 @@ from openfunction_eventing.drivers.port import SubscribeOptions
 
 ACK_WAIT = 30.0
 _FORGOTTEN_AFTER = 300.0
+# JetStream gives what a dead reader had in any order, and keys of one subject to any reader: the order of a key is kept
+# where one message at a time is out, whoever has it.
+_IN_ORDER = 1
 _TRIES = 10
 _SETTLED = 0.1
 _BAD = re.compile(r"[\s.*>/\\]")
@@ -130,9 +133,11 @@ class Streams:
         manager = self._link.jetstream()
         if name:
             try:
-                return self._checked((await manager.consumer_info(stream, name)), topic)
+                found = await manager.consumer_info(stream, name)
             except nats.js.errors.NotFoundError:
                 pass  # it is made below
+            else:
+                return await self._agreed(self._checked(found, topic), found.config, options)
         try:
             made = await manager.add_consumer(stream, wanted)
         except nats.js.errors.APIError as error:
@@ -140,6 +145,20 @@ class Streams:
                 f"the consumer {name!r} of stream {stream!r} cannot be made: {error.description}"
             ) from error
         return Durable(stream, made.name, topic, made.config.ack_wait or ACK_WAIT, bool(name))
+
+    async def _agreed(
+        self, durable: Durable, config: api.ConsumerConfig, options: SubscribeOptions
+    ) -> Durable:
+        """One that was made without an order, by a scaler or an older version, gets it."""
+        if options.order_key and config.max_ack_pending != _IN_ORDER:
+            ordered = config.evolve(max_ack_pending=_IN_ORDER)
+            try:
+                await self._link.jetstream().add_consumer(durable.stream, ordered)
+            except nats.js.errors.APIError as error:
+                raise self._component.error(
+                    f"the consumer {durable.name!r} cannot be made to keep an order: {error.description}"
+                ) from error
+        return durable
 
     def _checked(self, found: api.ConsumerInfo, topic: str) -> Durable:
         config = found.config
@@ -186,7 +205,9 @@ def consumer_config(
         ack_wait=options.ack_wait or component.seconds("ackWait", ACK_WAIT),
         max_deliver=component.integer("maxDeliver", 0) or None,
         filter_subject=topic,
-        max_ack_pending=component.integer("maxAckPending", 0, least=-1) or None,
+        max_ack_pending=_IN_ORDER
+        if options.order_key
+        else component.integer("maxAckPending", 0, least=-1) or None,
         num_replicas=component.integer("replicas", 0) or None,
         mem_storage=component.flag("memoryStorage") or None,
         rate_limit_bps=component.integer("rateLimit", 0) or None,
