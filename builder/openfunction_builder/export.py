@@ -97,7 +97,7 @@ def image(
     )
     found.descriptors += [workspace, _config_layer(found, work, layout)]
     manifest = _manifest(layout, found.descriptors, _labels(found, workspace))
-    layout.tag(name, manifest)
+    layout.tag(name, manifest, for_objects=True)
     size = sum(int(entry["size"]) for entry in found.descriptors)
     return Exported(str(manifest["digest"]), size, found.lock, tuple(found.processes))
 

@@ -22,6 +22,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 NAME = "org.opencontainers.image.ref.name"
+FOR_OBJECTS = "org.openfunction.for-objects"
 GRACE_SECONDS = 24 * 3600.0
 Descriptor = dict[str, Any]
 
@@ -142,18 +143,29 @@ class Layout:
             raise ImageError(f"the image {name} is not in the image store")
         return self.read_json(digest)
 
-    def tag(self, name: str, descriptor: Descriptor) -> None:
-        """Give a manifest a name; the manifest that had it stays reachable by its digest."""
+    def tag(self, name: str, descriptor: Descriptor, *, for_objects: bool = False) -> None:
+        """Give a manifest a name; the manifest that had it stays reachable by its digest.
+
+        A name `for_objects` was made for a Function and may go with it; any other stays until somebody takes it away.
+        """
         with self.locked():
             index = self._index()
-            named = {**descriptor, "annotations": {NAME: name}}
+            mark = {FOR_OBJECTS: "true"} if for_objects else {}
+            named = {**descriptor, "annotations": {NAME: name, **mark}}
             index["manifests"] = [*_without(index["manifests"], name, descriptor["digest"]), named]
             self._write("index.json", index)
 
-    def collect(self, keep: Callable[[str], bool], *, grace: float = GRACE_SECONDS) -> int:
+    def collect(
+        self,
+        keep: Callable[[str], bool],
+        *,
+        grace: float = GRACE_SECONDS,
+        wanted: Callable[[str], bool] = lambda _: True,
+    ) -> int:
         """Remove unnamed manifests that nobody keeps, and blobs that no manifest needs; returns the bytes freed.
 
-        What was written or used within the last `grace` seconds stays: a build under way may be about to name it.
+        A name made for objects that is not `wanted` counts as none. What was written, used or wanted within the last
+        `grace` seconds stays: a build under way may be about to name it, and a Function may come back.
         """
         oldest = clock.wall() - grace
         freed = 0
@@ -162,7 +174,9 @@ class Layout:
             index["manifests"] = [
                 entry
                 for entry in index["manifests"]
-                if _name_of(entry) or keep(entry["digest"]) or self._is_young(entry["digest"], oldest)
+                if self._is_named(entry, wanted)
+                or keep(entry["digest"])
+                or self._is_young(entry["digest"], oldest)
             ]
             needed = {digest for entry in index["manifests"] for digest in self._needs(entry["digest"])}
             self._write("index.json", index)
@@ -170,6 +184,17 @@ class Layout:
                 if f"sha256:{blob.name}" not in needed:
                     freed += _remove_old(blob, oldest)
         return freed
+
+    def _is_named(self, entry: Descriptor, wanted: Callable[[str], bool]) -> bool:
+        """Whether a name holds a manifest; one that objects want is noted as used."""
+        name = _name_of(entry)
+        if not name or FOR_OBJECTS not in entry["annotations"]:
+            return bool(name)
+        if not wanted(name):
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.blob(entry["digest"]))
+        return True
 
     def _is_young(self, digest: str, oldest: float) -> bool:
         try:

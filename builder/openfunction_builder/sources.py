@@ -41,7 +41,7 @@ def bundle(folder: Path, layout: images.Layout, name: str) -> str:
         "layers": [layer],
     }
     stored = layout.write_blob(_canonical(manifest), images.MANIFEST)
-    layout.tag(name, stored)
+    layout.tag(name, stored, for_objects=True)
     return str(stored["digest"])
 
 

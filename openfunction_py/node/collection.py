@@ -60,7 +60,7 @@ class Collector:
         used = await asyncio.to_thread(in_use, self._home, held)
         gone = self._retire(used)  # on the loop, in one step: no Pod takes an image up meanwhile
         await asyncio.to_thread(_delete, gone)
-        freed = await asyncio.to_thread(self._collect_blobs, held.mentioned | used)
+        freed = await asyncio.to_thread(self._collect_blobs, held, held.mentioned | used)
         if gone or freed:
             logger.info("what nobody needs was removed", folders=len(gone), store_bytes=freed)
 
@@ -81,11 +81,11 @@ class Collector:
             )
             return [path.rename(path.with_name(f"{unused.GONE}{secrets.token_hex(8)}")) for path in paths]
 
-    def _collect_blobs(self, keep: frozenset[str]) -> int:
+    def _collect_blobs(self, held: Held, keep: frozenset[str]) -> int:
         layout = layouts.Layout(self._home.images)
         if not (layout.path / "index.json").exists():
             return 0
-        return layout.collect(keep.__contains__, grace=self._times.unnamed)
+        return layout.collect(keep.__contains__, grace=self._times.unnamed, wanted=held.names)
 
 
 def in_use(home: Home, held: Held) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from openfunction_py.api import builders, functions, servings
 from openfunction_py.api.meta import Object
-from openfunction_py.api.upstream import apps, core, knative, shipwright
+from openfunction_py.api.upstream import apps, batch, core, keda, knative, shipwright
 from openfunction_py.kube.client import Client
 
 T = TypeVar("T", bound=Object)
@@ -22,6 +22,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 HOLDERS: tuple[type[Object], ...] = (
     functions.Function, builders.Builder, servings.Serving, shipwright.Build, shipwright.BuildRun,
     knative.KnativeService, knative.Configuration, knative.Revision, apps.ReplicaSet,
+    apps.StatefulSet, batch.Job, keda.ScaledJob,
 )  # fmt: skip
 
 
@@ -31,10 +32,18 @@ class IncompleteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Digests that any object mentions; digests and names of images that Pods run or would be started from."""
+    """Digests that any object mentions; digests and names of images that Pods run or would be started from.
+
+    `text` is everything the objects say.
+    """
 
     mentioned: frozenset[str]
     started: frozenset[str]
+    text: str = ""
+
+    def names(self, image: str) -> bool:
+        """Whether any object may mean this image by its name; a name that is part of another counts too."""
+        return image.removesuffix(":latest") in self.text
 
 
 async def find(client: Client) -> Held:
@@ -47,9 +56,11 @@ async def find(client: Client) -> Held:
     pods = await _all(client, core.Pod)
     deployments = await _all(client, apps.Deployment)  # at zero too: a wake must not wait for an unpacking
     others = [one for kind in HOLDERS for one in await _all(client, kind)]
-    started = mentioned([*pods, *deployments])
+    running = text_of([*pods, *deployments])
+    text = f"{running}\n{text_of(others)}"
     specs = [*(pod.spec for pod in pods), *(one.spec.template.spec for one in deployments)]
-    return Held(mentioned=started | mentioned(others), started=started | frozenset(_images(specs)))
+    started = mentioned(running) | frozenset(_images(specs))
+    return Held(mentioned=mentioned(text), started=started, text=text)
 
 
 async def _all(client: Client, kind: type[T]) -> list[T]:
@@ -59,9 +70,14 @@ async def _all(client: Client, kind: type[T]) -> list[T]:
     return page.items
 
 
-def mentioned(objects: Iterable[Object]) -> frozenset[str]:
-    """Every digest that stands anywhere in an object: keeping too much is safe, and no field can be forgotten."""
-    return frozenset(digest for one in objects for digest in DIGEST.findall(json.dumps(one.to_wire())))
+def text_of(objects: Iterable[Object]) -> str:
+    """The objects whole, as text: keeping too much is safe, and no field can be forgotten."""
+    return "\n".join(json.dumps(one.to_wire()) for one in objects)
+
+
+def mentioned(text: str) -> frozenset[str]:
+    """Every digest that stands anywhere in it."""
+    return frozenset(DIGEST.findall(text))
 
 
 def _images(specs: Iterable[core.PodSpec]) -> Iterator[str]:

@@ -101,6 +101,32 @@ def test_collecting_keeps_names_and_what_someone_keeps(layout: images.Layout) ->
     assert layout.read_manifest("shop/x:v1")["layers"] == layout.read_manifest(three["digest"])["layers"]
 
 
+def test_a_name_made_for_objects_goes_when_no_object_wants_it_and_any_other_stays(
+    layout: images.Layout,
+) -> None:
+    built, brought = stored(layout, "built"), stored(layout, "brought")
+    layout.tag("shop/built:v1", built, for_objects=True)
+    layout.tag("shop/brought:v1", brought)
+    assert layout.collect(lambda _: False, grace=-60) == 0
+    layout.collect(lambda _: False, wanted=lambda _: False)  # both were written just now
+    assert set(layout.names()) == {"shop/built:v1", "shop/brought:v1"}
+    assert layout.collect(lambda _: False, grace=-60, wanted=lambda _: False) > 0
+    assert set(layout.names()) == {"shop/brought:v1"}
+    assert layout.resolve(built["digest"]) is None
+
+
+def test_the_grace_of_a_name_begins_when_an_object_last_wanted_it(layout: images.Layout) -> None:
+    built = stored(layout, "built")
+    layout.tag("shop/built:v1", built, for_objects=True)
+    os.utime(layout.blob(built["digest"]), (0, 0))
+    layout.collect(lambda _: False, grace=3600, wanted=lambda _: True)
+    layout.collect(lambda _: False, grace=3600, wanted=lambda _: False)
+    assert set(layout.names()) == {"shop/built:v1"}
+    os.utime(layout.blob(built["digest"]), (0, 0))
+    layout.collect(lambda _: False, grace=3600, wanted=lambda _: False)
+    assert layout.names() == {}
+
+
 def test_collecting_leaves_alone_what_a_build_has_just_written(layout: images.Layout) -> None:
     layout.tag("shop/x:v1", stored(layout, "one"))
     unnamed = stored(layout, "two")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from openfunction_builder import images as layouts
+from openfunction_py.api import functions
 from openfunction_py.api.upstream import core, knative
 from openfunction_py.kube.client import Client
 from openfunction_py.kube.transport import Call
@@ -229,6 +230,26 @@ async def test_an_image_that_a_revision_pins_outlives_its_name_and_starts(home: 
         await home.pod("a", {"image": older, "ports": PORTS})
         pod = await home.until("a", is_ready)
         assert await fetch(pod) == (200, b"older")
+
+
+async def test_the_name_of_a_deleted_function_goes_and_that_of_another_stays(home: House) -> None:
+    layout = layouts.Layout(home.home.images)
+    for name in ("shop/kept:v1", "shop/deleted:v1", "shop/brought:v1"):
+        pinned = add(home.home, name, name)
+        mine = {"mediaType": layouts.MANIFEST, "digest": pinned.partition("@")[2], "size": 1}
+        layout.tag(name, mine, for_objects=name != "shop/brought:v1")
+    for name in ("kept", "deleted"):
+        body = {
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"image": f"shop/{name}:v1", "serving": {}},
+        }
+        await home.client.create(functions.Function.model_validate(body))
+    collecting = collector(home.client, home.home, Images(home.home), times=AT_ONCE)
+    await collecting.round()
+    assert len(layout.names()) == 3
+    await home.client.delete(functions.Function, "deleted", namespace="default")
+    await collecting.round()
+    assert set(layout.names()) == {"shop/kept:v1", "shop/brought:v1"}
 
 
 async def resolved(layout: layouts.Layout, pinned: str) -> str | None:
