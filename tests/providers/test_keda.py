@@ -278,3 +278,64 @@ async def test_a_formula_that_is_wrong_is_told_and_nothing_is_scaled(
     seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False"))
     assert said in str(seen.status.conditions)
     assert (await fresh.client.get(apps.Deployment, "d", namespace="default")).spec.replicas == 2
+
+
+async def test_while_a_metric_cannot_be_read_the_fallback_s_replicas_run(fresh: houses.House) -> None:
+    await fresh.client.create(deployment(replicas=1))
+    one = scaled(
+        trigger(brokers.free_port()), minReplicaCount=1, fallback={"failureThreshold": 0, "replicas": 3}
+    )
+    await fresh.client.create(one)
+    await fresh.until(apps.Deployment, "d", at(3))
+    await fresh.until(keda.ScaledObject, "o", says("Fallback", "True"))
+
+
+async def test_the_hpa_s_behaviour_limits_how_fast_it_goes_up(
+    fresh: houses.House, monitored: tuple[brokers.Nats, int], stream: JetStreamContext
+) -> None:
+    for _ in range(80):
+        await stream.publish("work.mine", b"1")
+    slow = {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 1800}]}
+    config = {"name": "mine", "behavior": {"scaleUp": slow}}
+    await fresh.client.create(deployment(replicas=1))
+    await fresh.client.create(
+        scaled(trigger(monitored[1]), advanced={"horizontalPodAutoscalerConfig": config})
+    )
+    await fresh.until(apps.Deployment, "d", at(3))
+    # all of them are ready, so it has looked again by now, and its half hour is not over
+    await fresh.until(apps.Deployment, "d", lambda one: one.status.ready_replicas == 3)
+    seen = await fresh.until(keda.ScaledObject, "o", says("Active", "True"))
+    assert seen.status.hpa_name == "mine"
+    assert (await fresh.client.get(apps.Deployment, "d", namespace="default")).spec.replicas == 3
+
+
+def test_jobs_that_have_become_fewer_are_a_reason_to_look() -> None:
+    memory = memories.Memory()
+    assert [memory.lost_some(count) for count in (0, 2, 2, 1, 1, 3)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+async def test_a_message_wakes_also_where_the_broker_asks_who_listens(
+    fresh: houses.House, tmp_path: Path
+) -> None:
+    port = brokers.free_port()
+    broker = brokers.Nats(
+        tmp_path / "guarded", extra=f'http: "127.0.0.1:{port}"\nauthorization {{ token: "secret" }}'
+    )
+    with brokers.running(broker):
+        client = await nats.connect(broker.url, token="secret")
+        context = client.jetstream()
+        await context.add_stream(name="work", subjects=["work.>"])
+        await context.add_consumer("work", ConsumerConfig(durable_name="readers", filter_subject="work.mine"))
+        await fresh.client.create(deployment(replicas=0))
+        await fresh.client.create(scaled(trigger(port)))
+        await fresh.until(keda.ScaledObject, "o", says("Active", "False"))
+        await context.publish("work.mine", b"1")
+        await fresh.until(apps.Deployment, "d", at(1))
+        await client.close()

@@ -5,6 +5,7 @@ The broker's monitoring port tells the counts, its client port rings.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from datetime import datetime
@@ -14,6 +15,8 @@ from openfunction_py.autoscaling.scalers import Reading
 from openfunction_py.providers.keda import nats
 from openfunction_py.providers.keda.network import Network
 from openfunction_py.providers.keda.parameters import Look
+
+GLANCE = 1.0
 
 
 class JetStream:
@@ -65,8 +68,22 @@ class JetStream:
     async def next_message(self, look: Look, on_listening: Callable[[], None]) -> bool:
         """See `wakes.Bell`."""
         consumer = await self.consumer(look)
-        door = await self.door(look)
-        if consumer is None or door is None or not consumer.subjects:
+        if consumer is None or not consumer.subjects:
             return False
+        door = await self.door(look)
+        if door is None:
+            return await self._more(look, consumer, on_listening)
         await nats.next_message(*door, consumer.subjects, on_listening=on_listening)
         return True
+
+    async def _more(self, look: Look, before: nats.Consumer, on_listening: Callable[[], None]) -> bool:
+        """Where nobody may listen without a login, the open monitoring is looked at each second for more messages."""
+        on_listening()
+        while True:
+            await asyncio.sleep(GLANCE)
+            now = await self.consumer(look)
+            if now is None:
+                return False
+            if now.waiting > before.waiting:
+                return True
+            before = now

@@ -21,6 +21,11 @@ class Consumer:
     subjects: Sequence[str]
     is_leader: bool = True
 
+    @property
+    def waiting(self) -> int:
+        """Messages that are not settled."""
+        return self.num_pending + self.num_ack_pending
+
 
 def find(answer: Any, *, stream: str, consumer: str) -> Consumer | None:
     """The consumer in an answer of /jsz; None when it holds none of that name."""
