@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +19,8 @@ from functions_framework.context import document
 from functions_framework.invocation import Invocation
 from functions_framework.plugins import once
 from functions_framework.request import Request
+from tests.framework import sidecar
+from tests.framework.conftest import Program
 from tests.framework.loaded import module, served
 
 CUSTOM = """
@@ -246,3 +250,27 @@ def test_run_once_ends_sidecar_and_process_after_an_event_that_was_handled(
     thread.join()
     assert Closing.asked == (["/v1.0/shutdown"] if ends else [])
     assert killed == ([(os.getpid(), signal.SIGTERM)] if ends else [])
+
+
+def test_run_once_ends_the_whole_command_with_its_guard(
+    program: Callable[..., Program], fake: sidecar.FakeSidecar
+) -> None:
+    context = {
+        "name": "work",
+        "version": "v1",
+        "triggers": {"dapr": [{"name": "clock", "type": "bindings.cron"}]},
+        "postHooks": ["run-once"],
+    }
+    source = "def work(context):\n    print('worked', bytes(context.data), flush=True)\n"
+    env = {"FUNC_CONTEXT_V1BETA2": json.dumps(context), "DAPR_HTTP_PORT": str(fake.port)}
+    started = program(source, "work", FUNC_TYPE="openfunction", **env)
+    connection = http.client.HTTPConnection("127.0.0.1", started.port, timeout=10)
+    connection.request("POST", "/clock", body=b"now")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status < 300
+    assert started.process.wait(20) == 0
+    assert [one.target for one in fake.asked if one.method == "POST"] == ["/v1.0/shutdown"]
+    assert started.process.stdout is not None
+    assert started.process.stdout.read() == "worked b'now'\n"

@@ -18,10 +18,14 @@ from functions_framework.invocation import Invocation
 _log = logging.getLogger("functions_framework.plugins")
 _EVENTS: Final = frozenset({"cloudevent", "topic", "binding"})
 _TIMEOUT: Final = 2.0
+_GUARD: Final = "OFN_GUARD_PID"  # what serving/worker.py sets
 
 
 class RunOnce:
-    """Asks the sidecar to end, then ends this process, as a signal would: what is under way is answered first."""
+    """Asks the sidecar to end, then ends this process, as a signal would: what is under way is answered first.
+
+    Where a guard would start another one in its place, the guard is ended.
+    """
 
     name = "run-once"
     version = "v1"
@@ -32,7 +36,7 @@ class RunOnce:
             return
         _log.info("the event is handled, so this process ends")
         leave(settings.from_environ(os.environ))
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(int(os.environ.get(_GUARD) or os.getpid()), signal.SIGTERM)
 
 
 def leave(sidecar: settings.Sidecar) -> None:

@@ -23,6 +23,8 @@ from functions_framework.program import Program
 from functions_framework.serving import guard, instance
 from functions_framework.settings import InstanceSettings
 
+GUARD = "OFN_GUARD_PID"  # for what ends the whole command, as plugins/once.py does
+
 
 class Tie:
     """The worker's end of the line to its guard; implements instance.Keeper."""
@@ -73,6 +75,7 @@ def become(
     """Serve as a worker; call it in a fresh fork."""
     code = exits.EXIT_CODES["InstanceFailed"]
     try:
+        os.environ[GUARD] = str(os.getppid())
         os.setsid()  # a terminal's interrupt reaches the guard alone, and what the function starts ends with it
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
