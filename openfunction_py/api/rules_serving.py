@@ -14,6 +14,7 @@ from openfunction_py.api.rules_values import at_least, between, duration, one_of
 
 _DEFAULT_MAX = 10
 _HOSTNAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_ADDRESS = re.compile(r"[0-9.]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ROUTE_LIMIT = 16
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
@@ -57,6 +58,8 @@ def _hostnames(hostnames: Field) -> Iterator[FieldError]:
     for host in hostnames.items():
         if isinstance(host.value, str) and (len(host.text) > 253 or not _HOSTNAME.fullmatch(host.text)):
             yield host.invalid(f"{host.text!r} is no host name; write it like hello.example.com")
+        elif host.text == "localhost" or _ADDRESS.fullmatch(host.text):
+            yield host.invalid(f"{host.text} is where every function has its path; choose a name of its own")
         if host.text in seen:
             yield FieldError(host.path, DUPLICATE, f"{host.text!r} is given twice")
         seen.add(host.text)
@@ -92,6 +95,9 @@ def warnings(serving: Field) -> Iterator[str]:
     http = serving["triggers.http"]
     if http["engine"].text == "keda":
         yield f"{http['engine'].path}: keda is not served yet; the function runs on Knative"
+    routed = http["route.rules"]
+    if list(routed.items()):
+        yield f"{routed.path}: rules are not routed yet; every path and method reaches the function"
     yield from rules_components.warnings(serving)
     yield from _workload(serving)
 

@@ -16,6 +16,7 @@ from openfunction_py.dataplane import route_table
 from openfunction_py.dataplane.route_table import DEFAULT_TIMEOUT, Endpoint, RevisionKey, RouteTable, Target
 
 FUNCTION_LABEL = "openfunction.io/function"
+HOSTNAMES = "openfunction.io/hostnames"
 REVISION_LABEL = "serving.knative.dev/revision"
 SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -46,6 +47,11 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
                 prefixes[gateways.render_path(gateway, target.function, target.namespace)] = target
             except gateways.TemplateError as error:
                 problems.append(f"Gateway {gateway.metadata.namespace}/{gateway.metadata.name}: {error}")
+    for route in sorted(objects.routes, key=age):
+        for name in chosen_hosts(route):
+            hosts.setdefault(
+                name, make_target(route)
+            )  # no user takes a name that a Gateway or an older Route gave
     table = RouteTable(
         hosts=hosts,
         prefixes=prefixes,
@@ -53,6 +59,18 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
         domains=frozenset(gateway.spec.domain.lower() for gateway in served if gateway.spec.domain),
     )
     return table, tuple(dict.fromkeys(problems))
+
+
+def age(route: Route) -> tuple[str, str, str]:
+    """The oldest first, then by name."""
+    about = route.metadata
+    return about.creation_timestamp or "", about.namespace, about.name
+
+
+def chosen_hosts(route: Route) -> list[str]:
+    """The host names that a user chose; `*.` stands for any labels below."""
+    told = route.metadata.annotations.get(HOSTNAMES, "")
+    return [name for one in told.split(",") if (name := one.strip().lower())]
 
 
 def held_routes(routes: Iterable[Route], table: RouteTable) -> dict[str, str]:

@@ -73,18 +73,22 @@ class RouteTable:
     revisions: Mapping[RevisionKey, Revision] = field(default_factory=dict)
     domains: frozenset[str] = frozenset()
     depths: tuple[int, ...] = field(init=False)
+    wild: bool = field(init=False)
     routed: frozenset[RevisionKey] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note how many segments the prefixes have, longest first, and which Revisions have traffic."""
+        """Note how many segments the prefixes have, longest first, which Revisions have traffic, and wild hosts."""
         depths = {prefix.count("/") + 1 for prefix in self.prefixes}
         object.__setattr__(self, "depths", tuple(sorted(depths, reverse=True)))
+        object.__setattr__(self, "wild", any(host.startswith("*.") for host in self.hosts))
         targets = (*self.hosts.values(), *self.prefixes.values())
         object.__setattr__(self, "routed", frozenset(key for one in targets for key, _ in one.backends))
 
     def match(self, host: str, path: str) -> Match | None:
         """Return what a host (without port, lower case) and a path (without query) lead to."""
         target = self.hosts.get(host)
+        if target is None and self.wild:
+            target = self._wild(host)
         if target is not None:
             return Match(target)
         if any(host.endswith("." + domain) for domain in self.domains):
@@ -95,6 +99,12 @@ class RouteTable:
             if prefix in self.prefixes:
                 return Match(self.prefixes[prefix], prefix)
         return None
+
+    def _wild(self, host: str) -> Target | None:
+        """The target of the longest `*.` host that this one lies below."""
+        labels = host.split(".")
+        below = (self.hosts.get(".".join(("*", *labels[first:]))) for first in range(1, len(labels)))
+        return next((target for target in below if target is not None), None)
 
     def near(self, host: str, path: str) -> list[str]:
         """Return `namespace/function` names that look like what was asked for, best first."""

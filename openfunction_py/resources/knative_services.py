@@ -35,6 +35,7 @@ def make(
                 "namespace": serving.metadata.namespace,
                 "labels": tied,
                 "ownerReferences": [owner.to_wire()],
+                **_hostnames(serving.spec),
             },
             "spec": {
                 "template": {
@@ -45,6 +46,13 @@ def make(
             },
         }
     )
+
+
+def _hostnames(spec: ServingSpec) -> Document:
+    """Knative has no field for names of a user's own; they travel to the Route as an annotation."""
+    http = spec.triggers.http if spec.triggers else None
+    chosen = http.route.hostnames if http and http.route else []
+    return {"annotations": {labels.HOSTNAMES: ",".join(chosen)}} if chosen else {}
 
 
 def _template_metadata(serving: Serving, function: str, tied: dict[str, str]) -> Document:

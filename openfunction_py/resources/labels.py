@@ -13,6 +13,8 @@ VERSION = "app.kubernetes.io/version"
 
 PLUGINS = "plugins"
 PLUGINS_TRACING = "plugins.tracing"
+# Host names that a user chose, with commas between; the gateway reads them from the Route.
+HOSTNAMES = "openfunction.io/hostnames"
 WASM = "module.wasm.image/variant"
 # What of a Function's annotations decides how it runs; the rest is for tools and people.
 MEANT = (PLUGINS, PLUGINS_TRACING, WASM)

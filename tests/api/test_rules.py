@@ -126,6 +126,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (http(timeoutSeconds=0), "spec.serving.triggers.http.timeoutSeconds"),
     (http(route={"gatewayRef": {"name": "x"}}), "spec.serving.triggers.http.route.gatewayRef.namespace"),
     (http(route={"hostnames": ["No Host"]}), "spec.serving.triggers.http.route.hostnames[0]"),
+    (http(route={"hostnames": ["127.0.0.1"]}), "spec.serving.triggers.http.route.hostnames[0]"),
+    (http(route={"hostnames": ["localhost"]}), "spec.serving.triggers.http.route.hostnames[0]"),
     (http(route={"hostnames": ["a.b", "a.b"]}), "spec.serving.triggers.http.route.hostnames[1]"),
     (http(route={"hostnames": [f"h{n}.x" for n in range(17)]}), "spec.serving.triggers.http.route.hostnames"),
     ({"serving": {"timeout": "x"}}, "spec.serving.timeout"),
@@ -337,6 +339,10 @@ def test_a_wrong_gateway_is_refused_at_its_path(spec: dict[str, Any], path: str)
                 },
             },
             "never scale to zero",
+        ),
+        (
+            {"triggers": {"http": {"route": {"rules": [{"matches": [{"path": {"value": "/x"}}]}]}}}},
+            "rules are not routed yet",
         ),
     ],
 )

@@ -76,6 +76,44 @@ def test_a_function_answers_at_its_hosts_and_its_path() -> None:
     assert set(made.prefixes) == {"/demo/hello"}
 
 
+def named(name: str, hostnames: str, created: str) -> Route:
+    metadata = {
+        "name": f"{name}-ksvc",
+        "namespace": "demo",
+        "creationTimestamp": created,
+        "labels": {"openfunction.io/function": name},
+        "annotations": {"openfunction.io/hostnames": hostnames},
+    }
+    return Route.model_validate({"metadata": metadata, "status": {"traffic": [WHOLE]}})
+
+
+def test_a_host_name_of_the_users_own_leads_to_the_function_and_takes_nobody_elses() -> None:
+    older = named("older", "Shop.example.com,shared.example.com", "2026-01-01T00:00:00Z")
+    newer = named("newer", "shared.example.com,older.demo.localhost", "2026-01-02T00:00:00Z")
+    made = table(newer, older)
+    assert {host: made.hosts[host].function for host in made.hosts if "cluster.local" not in host} == {
+        "shop.example.com": "older",
+        "shared.example.com": "older",
+        "older.demo.localhost": "older",
+        "newer.demo.localhost": "newer",
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "function"),
+    [
+        ("a.example.com", "wide"),
+        ("x.y.example.com", "wide"),
+        ("b.in.example.com", "narrow"),
+        ("example.com", ""),
+    ],
+)
+def test_a_wild_host_name_takes_what_lies_below_and_the_longest_wins(host: str, function: str) -> None:
+    made = table(named("wide", "*.example.com", "1"), named("narrow", "*.in.example.com", "2"))
+    match = made.match(host, "/")
+    assert (match.target.function if match else "") == function
+
+
 def test_templates_of_the_gateway_shape_host_and_path() -> None:
     own = gateway(
         domain="example.org",

@@ -38,6 +38,19 @@ def test_both_address_forms_answer_curl_and_python(there: platform.Platform) -> 
     assert json.loads(platform.request(there.address("line-forms")).body) == {"hello": "World"}
 
 
+def test_a_host_name_of_the_users_own_is_routed(there: platform.Platform) -> None:
+    route = {"hostnames": ["line.example.com"]}
+    there.apply(platform.inline("line-named", HELLO, triggers={"http": {"route": route}}))
+    addresses = there.json("functions", "line-named")["status"]["addresses"]
+    (own,) = [address["value"] for address in addresses if "line.example.com" in address["value"]]
+    port = own.rpartition(":")[2].rstrip("/")
+    resolved = ["--resolve", f"line.example.com:{port}:127.0.0.1"]
+    done = subprocess.run(
+        ["curl", "-sS", "--noproxy", "*", *resolved, own], capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stdout) == {"hello": "World"}, done.stderr
+
+
 def test_applying_the_same_manifest_twice_changes_nothing(there: platform.Platform) -> None:
     manifest = platform.inline("line-twice", HELLO)
     there.apply(manifest)

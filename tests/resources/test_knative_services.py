@@ -54,6 +54,15 @@ def test_port_and_timeout_come_from_the_trigger() -> None:
     assert spec.containers[0].ports[0].container_port == 9000
 
 
+def test_host_names_of_the_users_own_travel_to_the_route() -> None:
+    route = {"hostnames": ["shop.example.com", "*.shop.example.com"]}
+    service = made(triggers={"http": {"route": route}})
+    assert service.metadata.annotations == {
+        "openfunction.io/hostnames": "shop.example.com,*.shop.example.com"
+    }
+    assert made().metadata.annotations == {}
+
+
 def test_variables_come_in_order_and_params_sorted() -> None:
     template = {"containers": [{"name": "function", "env": [{"name": "OWN", "value": "1"}]}]}
     names = list(variables(made(params={"B": "2", "A": "1"}, template=template)))
