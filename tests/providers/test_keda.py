@@ -17,6 +17,7 @@ from openfunction_py.autoscaling.scalers import Reading, ScalerError
 from openfunction_py.lib import clock
 from openfunction_py.providers.keda import memories, specs
 from openfunction_py.providers.keda import nats as monitoring
+from openfunction_py.providers.keda.measuring import Measuring
 from openfunction_py.providers.keda.parameters import Look, Sources
 from openfunction_py.providers.keda.readers import Readers
 from tests.eventing import brokers
@@ -339,3 +340,21 @@ async def test_a_message_wakes_also_where_the_broker_asks_who_listens(
         await context.publish("work.mine", b"1")
         await fresh.until(apps.Deployment, "d", at(1))
         await client.close()
+
+
+async def test_between_polls_a_trigger_with_cached_metrics_is_what_the_last_poll_read(
+    fresh: houses.House, monitored: tuple[brokers.Nats, int], stream: JetStreamContext
+) -> None:
+    measuring = Measuring(Readers(fresh.manager, fresh.instances), Sources(fresh.manager))
+    triggers = [
+        keda.ScaleTrigger.model_validate({**trigger(monitored[1]), "name": "kept", "useCachedMetrics": True}),
+        keda.ScaleTrigger.model_validate({**trigger(monitored[1]), "name": "asked"}),
+    ]
+    looks = await measuring.looks(triggers, namespace="default", env={})
+    memory, now = memories.Memory(), clock.SystemClock().now()
+    await measuring.see(looks, memory, now)
+    await stream.publish("work.mine", b"1")
+    between = await measuring.see(looks, memory, now, polls=False)
+    assert {name: one.value for name, one in between.readings.items()} == {"kept": 0, "asked": 1}
+    after = await measuring.see(looks, memory, now)
+    assert {name: one.value for name, one in after.readings.items()} == {"kept": 1, "asked": 1}

@@ -51,8 +51,12 @@ class Measuring:
                 found.append((trigger.name or f"s{place}-{trigger.type}", str(error)))
         return found
 
-    async def see(self, looks: Sequence[Look | tuple[str, str]], memory: Memory, now: datetime) -> Seen:
+    async def see(
+        self, looks: Sequence[Look | tuple[str, str]], memory: Memory, now: datetime, *, polls: bool = True
+    ) -> Seen:
         """Read every trigger; word of work counts as one piece of it, which the source may not show yet.
+
+        Between two polls a trigger with useCachedMetrics is what the last one read.
 
         cpu and memory are the HPA's alone: their failures are none of the operator's, and beside other triggers they
         keep nothing awake.
@@ -60,12 +64,11 @@ class Measuring:
         known = [one for one in looks if isinstance(one, Look)]
         problems = dict(one for one in looks if not isinstance(one, Look))
         kinds = {one.name: one.metric_type for one in known} | dict.fromkeys(problems, "AverageValue")
-        async with asyncio.TaskGroup() as group:
-            tasks = {one.name: group.create_task(self._read(one, now)) for one in known}
+        results = await self._results(known, memory, now, polls=polls)
         readings: dict[str, Reading] = {}
         alone = all(one.type in RESOURCES for one in known)
         for one in known:
-            result = tasks[one.name].result()
+            result = results[one.name]
             if isinstance(result, Reading):
                 seen = _at_least_one(result, one) if memory.woken else result
                 readings[one.name] = (
@@ -77,6 +80,23 @@ class Measuring:
         for name in {*external, *problems}:
             memory.failures[name] = rules.failures(memory.failures.get(name, 0), failed=name in problems)
         return Seen(readings, kinds, problems, always=alone and bool(known))
+
+    async def _results(
+        self, known: Sequence[Look], memory: Memory, now: datetime, *, polls: bool
+    ) -> dict[str, Reading | str]:
+        kept = (
+            {} if polls else {one.name: memory.polled_readings.get(one.name) for one in known if one.cached}
+        )
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                one.name: group.create_task(self._read(one, now))
+                for one in known
+                if kept.get(one.name) is None
+            }
+        fresh = {name: task.result() for name, task in tasks.items()}
+        if polls:
+            memory.polled_readings = fresh
+        return {**fresh, **{name: result for name, result in kept.items() if result is not None}}
 
     async def _read(self, look: Look, now: datetime) -> Reading | str:
         try:

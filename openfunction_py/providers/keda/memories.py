@@ -29,6 +29,9 @@ class Memory:
     failures: dict[str, int] = field(default_factory=dict)
     hpa: hpa.State = field(default_factory=hpa.State)
     made: set[str] = field(default_factory=set)  # Jobs that the cache may not show yet
+    polled_readings: dict[str, Reading | str] = field(
+        default_factory=dict
+    )  # of the last poll, or why there is none
 
     def poll_due(self, now: float, interval: float, generation: int) -> bool:
         """Whether the operator's look is due: its time has come, work was announced, or the object changed."""

@@ -28,6 +28,7 @@ class Look:
     settings: Mapping[str, str]
     metric_type: str = "AverageValue"
     selector: Mapping[str, str] = field(default_factory=dict)  # the labels of the Pods that are scaled
+    cached: bool = False  # the HPA takes what the last poll read
 
     def required(self, key: str) -> str:
         """A setting that must be there; raises ScalerError."""
@@ -76,7 +77,8 @@ class Sources:
         name = trigger.name or f"s{place}-{trigger.type}"
         if trigger.authentication_ref is not None:
             settings |= await self._credentials(trigger.authentication_ref, namespace, env)
-        return Look(namespace, name, trigger.type, settings, trigger.metric_type or "AverageValue", selector)
+        kind, cached = trigger.metric_type or "AverageValue", bool(trigger.use_cached_metrics)
+        return Look(namespace, name, trigger.type, settings, kind, selector, cached)
 
     async def _credentials(
         self, reference: keda.AuthenticationRef, namespace: str, env: Mapping[str, str]

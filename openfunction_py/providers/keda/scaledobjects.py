@@ -97,7 +97,9 @@ class Reconciler:
         polls = memory.poll_due(at, interval, current.metadata.generation)
         syncs = replicas_of(target) > 0 and memory.sync_due(at)
         if polls or syncs:
-            seen = composing.compose(current, await self._measuring.see(looks, memory, now), memory)
+            seen = composing.compose(
+                current, await self._measuring.see(looks, memory, now, polls=polls), memory
+            )
             decision = self._decide(current, target, memory, seen, at=at) if polls else None
             wanted = decision.replicas if decision else None
             if wanted is None and syncs and not keda.pause(current.metadata.annotations).held:
