@@ -29,6 +29,20 @@ class Listener(Generic[T]):
     on_change: Callable[[T, bool], None]
 
 
+def both(first: Listener[T], second: Listener[T]) -> Listener[T]:
+    """One that tells two."""
+
+    def on_list(objects: Sequence[T]) -> None:
+        first.on_list(objects)
+        second.on_list(objects)
+
+    def on_change(one: T, exists: bool) -> None:  # noqa: FBT001 - a listener's second value
+        first.on_change(one, exists)
+        second.on_change(one, exists)
+
+    return Listener(on_list, on_change)
+
+
 async def follow(client: Client, model: type[T], listener: Listener[T], *, labels: str = "") -> None:
     """Until cancelled."""
     pause = FIRST_PAUSE

@@ -18,7 +18,6 @@ from openfunction_py.node.parts import Parts
 from openfunction_py.node.runtime import TemplateSpec
 from openfunction_py.node.templates import About, Templates
 
-REVISION_LABEL = specs.REVISION_LABEL
 LOG_SECONDS = 60.0
 
 logger = log.get("node.housekeeping")
@@ -35,7 +34,7 @@ class TemplateKeeper:
         self._deployments: dict[tuple[str, str], apps.Deployment] = {}
         self._losses: dict[tuple[str, str], int] = {}
         self._one_at_a_time = asyncio.Lock()
-        known.on_lost = self._lost
+        known.on_lost.append(self._lost)
 
     @property
     def listener(self) -> Listener[apps.Deployment]:
@@ -44,7 +43,8 @@ class TemplateKeeper:
 
     def _all(self, deployments: Sequence[apps.Deployment]) -> None:
         """End templates of what is gone; warm what an earlier node had warm, newest first."""
-        self._deployments = {_revision(one): one for one in deployments}
+        known = {_revision(one): one for one in deployments}
+        self._deployments = {revision: one for revision, one in known.items() if revision[1]}
         held = {(about.namespace, about.revision) for about in self._templates.list() if about.revision}
         for revision in held - self._deployments.keys():
             self._drop(*revision)
@@ -59,17 +59,34 @@ class TemplateKeeper:
 
     def _one(self, deployment: apps.Deployment, exists: bool) -> None:  # noqa: FBT001 - a listener's second value
         revision = _revision(deployment)
+        if not revision[1]:
+            return
+        self._replaced(deployment, revision)
         if exists:
+            known = revision in self._deployments
             self._deployments[revision] = deployment
+            if not known and specs.REVISION_LABEL not in deployment.metadata.labels:
+                # its first Pod comes with an event, which is not to wait for an import
+                self._group.create_task(self._warm(revision))
         else:
-            self._deployments.pop(revision, None)
-            self._losses.pop(revision, None)
-            self._drop(*revision)
+            self._forget(revision)
+
+    def _replaced(self, deployment: apps.Deployment, revision: tuple[str, str]) -> None:
+        """An asynchronous function's Deployment is updated in place: its last version needs no template any more."""
+        name = deployment.metadata.name
+        for other, one in list(self._deployments.items()):
+            if (other[0], one.metadata.name) == (revision[0], name) and other != revision:
+                self._forget(other)
+
+    def _forget(self, revision: tuple[str, str]) -> None:
+        self._deployments.pop(revision, None)
+        self._losses.pop(revision, None)
+        self._drop(*revision)
 
     def pod_left(self, pod: core.Pod) -> None:
         """A Pod may have started its template once more when the Deployment was gone already; nobody needs it now."""
-        revision = pod.metadata.namespace, pod.metadata.labels.get(REVISION_LABEL, "")
-        if revision not in self._deployments:
+        revision = pod.metadata.namespace, specs.revision_of(pod)
+        if revision[1] and revision not in self._deployments:
             self._drop(*revision)
 
     def _drop(self, namespace: str, revision: str) -> None:
@@ -100,17 +117,8 @@ class TemplateKeeper:
                 logger.info("a revision is not kept warm", revision=revision[1], error=str(error))
 
     async def _spec(self, deployment: apps.Deployment) -> TemplateSpec | None:
-        """The template of the Pods this Deployment would make; what only a Pod itself has is no part of it."""
-        template = deployment.spec.template
-        pod = core.Pod(
-            metadata=meta.ObjectMeta(
-                name=deployment.metadata.name,
-                namespace=deployment.metadata.namespace,
-                labels=template.metadata.labels,
-                annotations=template.metadata.annotations,
-            ),
-            spec=template.spec,
-        )
+        """The template of the Pods this Deployment would make."""
+        pod = _pod(deployment)
         parts = self._parts
         container = pod.spec.containers[0]
         runnable = await parts.images.resolve(container.image)
@@ -122,7 +130,27 @@ class TemplateKeeper:
 
 
 def _revision(deployment: apps.Deployment) -> tuple[str, str]:
-    return deployment.metadata.namespace, deployment.metadata.labels.get(REVISION_LABEL, "")
+    return deployment.metadata.namespace, specs.revision_of(_pod(deployment))
+
+
+def _pod(deployment: apps.Deployment) -> core.Pod:
+    """A Pod as this Deployment would make it; what only a Pod itself has is no part of it."""
+    template = deployment.spec.template
+    marks = {**deployment.metadata.labels, **template.metadata.labels}
+    return core.Pod(
+        metadata=meta.ObjectMeta(
+            name=deployment.metadata.name,
+            namespace=deployment.metadata.namespace,
+            labels=marks,
+            annotations=template.metadata.annotations,
+            owner_references=[
+                meta.OwnerReference(
+                    api_version="apps/v1", kind="ReplicaSet", name=deployment.metadata.name, uid=""
+                )
+            ],
+        ),
+        spec=template.spec,
+    )
 
 
 async def bound_logs(parts: Parts) -> None:

@@ -33,6 +33,7 @@ class Inventory:
         for about in self._templates.list():
             pss, uss = processes.memory(about.identity.pid)
             note = "" if about.revision else "the packages of a dependency layer"
+            note = f"a warm program, of which every {about.program} is a fork" if about.program else note
             yield ProcessInfo(
                 "template", about.namespace, about.revision, about.identity.pid, pss, uss, note=note
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import resource
 
-from openfunction_py.api.upstream import apps, core
+from openfunction_py.api.upstream import apps, core, keda
 from openfunction_py.controller import events
 from openfunction_py.kube.client import Client
 from openfunction_py.lib import log
@@ -33,9 +33,11 @@ from openfunction_py.node import (
     process_runtime,
     sandbox,
     templates,
+    warming,
     zygote,
 )  # fmt: skip
 from openfunction_py.node import door as doors
+from openfunction_py.node.following import Listener
 from openfunction_py.node.parts import Parts, Settings
 
 NODE_NAME = "local"
@@ -100,10 +102,15 @@ async def _serve(
     counted.watch(mine.workers)
     keeper = housekeeping.TemplateKeeper(made, known, group)
     mine.on_left = keeper.pod_left
-    group.create_task(following.follow(client, core.Pod, mine.listener))
-    group.create_task(
-        following.follow(client, apps.Deployment, keeper.listener, labels=housekeeping.REVISION_LABEL)
-    )
+    beside = warming.SidecarKeeper(made, known, group)
+    seen = following.both(mine.listener, beside.listener("Pod", warming.runs_sidecar))
+    group.create_task(following.follow(client, core.Pod, seen))
+    deployed: Listener[apps.Deployment] = beside.listener("Deployment", warming.makes_sidecars)
+    group.create_task(following.follow(client, apps.Deployment, following.both(keeper.listener, deployed)))
+    sets: Listener[apps.StatefulSet] = beside.listener("StatefulSet", warming.makes_sidecars)
+    group.create_task(following.follow(client, apps.StatefulSet, sets))
+    jobs = beside.listener("ScaledJob", warming.starts_sidecars)
+    group.create_task(following.follow(client, keda.ScaledJob, jobs))
     fresh = contents.Contents(mine.workers, group)
     group.create_task(following.follow(client, core.ConfigMap, fresh.listener("ConfigMap")))
     group.create_task(following.follow(client, core.Secret, fresh.listener("Secret")))

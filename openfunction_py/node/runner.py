@@ -173,7 +173,9 @@ class Runner:
             except runtime.RefusedError as refusal:
                 why = f"{refusal.reason}: {refusal}"
             else:
-                self.record = replace(self.record, why="the instance is a fork of its revision's template")
+                warm = spec.template is not None and spec.template.program
+                what = "a warm program" if warm else "its revision's template"
+                self.record = replace(self.record, why=f"the instance is a fork of {what}")
                 return instance
         try:
             instance = await self._parts.process.start(spec)

@@ -31,6 +31,7 @@ class TemplateSpec:
     """What a template is made from: the code it imports, with which environment, in which trust domain.
 
     `revision` is empty in the spec of a dependency template; a revision's names the one that it is best forked from.
+    One with a `program` is a warm program: it belongs to no namespace, and its forks confine themselves.
     """
 
     key: str
@@ -43,6 +44,7 @@ class TemplateSpec:
     needs: sandbox.Needs
     image: str = ""
     dependencies: TemplateSpec | None = None
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ class Launch:
     confinement: Mapping[str, Any] = field(default_factory=dict)
 
 
+def orders(launch: Launch) -> dict[str, Any]:
+    """What whoever becomes the program is told: what to run, and how to confine itself before."""
+    return {
+        **launch.confinement,
+        "argv": list(launch.argv),
+        "env": dict(launch.env),
+        "cwd": str(launch.cwd),
+    }
+
+
 def interpreter() -> str:
     """The interpreter outside any virtual environment, which image layers bring their own packages to."""
     base: str = getattr(sys, "_base_executable", "") or sys.executable
@@ -41,13 +51,7 @@ def interpreter() -> str:
 
 def start(launch: Launch) -> Identity:
     """Start a process in a session of its own; raises OSError when the machine cannot."""
-    told = {
-        **launch.confinement,
-        "argv": list(launch.argv),
-        "env": dict(launch.env),
-        "cwd": str(launch.cwd),
-        "exit": launch.exits is not None,
-    }
+    told = {**orders(launch), "exit": launch.exits is not None}
     with tempfile.TemporaryFile() as spec, launch.log.open("ab") as log:
         spec.write(json.dumps(told).encode())
         spec.seek(0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from openfunction_py.node.images import Runnable
 from openfunction_py.node.logs import Run
 from openfunction_py.node.runtime import InstanceSpec, TemplateSpec
 from openfunction_py.node.sandbox import Level, Needs
+from openfunction_py.resources import async_workloads, labels
 
 REVISION_LABEL = "serving.knative.dev/revision"
 PREFERENCE = "openfunction.io/prefer-runtime"
@@ -78,7 +80,8 @@ def make_instance(
             stage=place.pod_folder / "stage" if binds else None,
         ),
         cpus=_cpus(container),
-        template=make_template(pod, runnable=runnable, env=env, level=level, home=home),
+        template=warm_program(container, home)
+        or make_template(pod, runnable=runnable, env=env, level=level, home=home),
     )
 
 
@@ -134,6 +137,38 @@ def _instance_env(
     }
 
 
+def revision_of(pod: core.Pod) -> str:
+    """The version of a function that a Deployment's Pods serve: its Revision, or an asynchronous one's Serving.
+
+    Others have no template: one that a single Job would use costs more than it saves.
+    """
+    found = pod.metadata.labels
+    if REVISION_LABEL in found or async_workloads.WORKLOAD not in found:
+        return found.get(REVISION_LABEL, "")
+    deployed = any(owner.kind == "ReplicaSet" for owner in pod.metadata.owner_references)
+    return found.get(labels.SERVING, "") if deployed else ""
+
+
+def warm_program(container: core.Container, home: Home) -> TemplateSpec | None:
+    """The warm process of the program that a container runs, where that program can be forked."""
+    program = programs.find(container.image)
+    word = next(iter((*container.command, *container.args)), "")
+    module = program.warm.get(word) if program else None
+    if program is None or module is None:
+        return None
+    return TemplateSpec(
+        key=naming.digest_of([program.name, word, module], length=12),
+        namespace="",
+        revision="",
+        argv=[sys.executable, "-m", "openfunction_py.node.warm", module],
+        env=program.env(home),
+        cwd=home.root,
+        level=Level.NONE,
+        needs=Needs(),
+        program=word,
+    )
+
+
 def make_template(
     pod: core.Pod, *, runnable: Runnable, env: Resolved, level: Level, home: Home
 ) -> TemplateSpec | None:
@@ -141,7 +176,7 @@ def make_template(
 
     The key holds all that the template has imported and may show to its forks, and who they belong to.
     """
-    revision = pod.metadata.labels.get(REVISION_LABEL, "")
+    revision = revision_of(pod)
     if not revision or not runnable.template_argv:
         return None
     values = {**BASE_ENV, **runnable.env, **env.shared()}
@@ -193,6 +228,8 @@ def why_no_fork(
     pod: core.Pod, container: core.Container, *, trusted: bool, template: TemplateSpec | None
 ) -> str:
     """Why this instance is a fresh process whatever its template says; empty when it may be a fork."""
+    if template is not None and template.program:
+        return ""
     if trusted or programs.find(container.image) is not None:
         return "the image is a program of the platform"
     if container.command or container.args:
@@ -202,7 +239,7 @@ def why_no_fork(
     if container.volume_mounts:
         return "the container mounts volumes, which a template cannot show to its forks"
     if template is None:
-        return "the Pod belongs to no Revision, or its image does not serve a function of this framework"
+        return "the Pod is of no Deployment of a function, or its image does not serve one of this framework"
     return ""
 
 

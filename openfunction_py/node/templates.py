@@ -49,6 +49,7 @@ class About:
     identity: Identity
     image: str = ""
     parent: str = ""  # the key of the dependency template it is a fork of
+    program: str = ""  # of a warm program
 
     def to_record(self) -> dict[str, Any]:
         """The facts as they are kept in a state file."""
@@ -59,14 +60,15 @@ class About:
             "identity": self.identity.to_record(),
             "image": self.image,
             "parent": self.parent,
+            "program": self.program,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> About:
         """Read a state file; raises KeyError."""
         identity = Identity.from_record(record["identity"])
-        image, parent = str(record.get("image", "")), str(record.get("parent", ""))
-        return cls(record["key"], record["namespace"], record["revision"], identity, image, parent)
+        rest = {name: str(record.get(name, "")) for name in ("image", "parent", "program")}
+        return cls(record["key"], record["namespace"], record["revision"], identity, **rest)
 
 
 @dataclass(slots=True)
@@ -85,6 +87,10 @@ class Template:
     async def fork(self, spec: control.ForkSpec) -> int:
         """The pid of a new instance; raises runtime.RefusedError."""
         return await self._ask(spec.instance, lambda request: control.fork(request, spec))
+
+    async def launch(self, name: str, orders: Mapping[str, Any]) -> int:
+        """The pid of a fork of a warm program that follows such orders; raises runtime.RefusedError."""
+        return await self._ask(name, lambda request: {"type": "fork", "id": request, "spec": orders})
 
     async def revise(self, name: str, spec: control.RevisionSpec) -> int:
         """The pid of a new revision template; raises runtime.RefusedError."""
@@ -172,9 +178,7 @@ class Templates:
     def __init__(self, home: Home, group: asyncio.TaskGroup, *, budget: int = DEFAULT_BUDGET) -> None:
         """Keep sockets under the run folder and state under the node's; `budget` is their memory in bytes."""
         self._budget = budget
-        self.on_lost: Callable[[About], None] | None = (
-            None  # told of one that ended although nobody asked it to
-        )
+        self.on_lost: list[Callable[[About], None]] = []  # told of one that ended although nobody asked it to
         self._home = home
         self._group = group
         self._ready: dict[str, Template] = {}
@@ -280,9 +284,10 @@ class Templates:
             confinement=sandbox.confinement(spec.level, needs),
         )
         try:
-            return About(spec.key, spec.namespace, spec.revision, spawn.start(launch), image=spec.image)
+            started = spawn.start(launch)
         except OSError as error:
             raise runtime.RefusedError("StartFailed", f"no template could be started: {error}") from error
+        return About(spec.key, spec.namespace, spec.revision, started, image=spec.image, program=spec.program)
 
     async def _import(self, about: About) -> Template:
         """Meet a template that was just started, and end it when it cannot be used; raises RefusedError."""
@@ -349,8 +354,8 @@ class Templates:
         async with self._starting.setdefault(about.key, asyncio.Lock()):
             if about.key not in self._ready:
                 await self._end(about)
-        if lost and self.on_lost is not None:
-            self.on_lost(about)
+        for told in self.on_lost if lost else ():
+            told(about)
 
     async def _end(self, about: About) -> None:
         """Make sure that the process is gone; its forks are in sessions of their own and stay."""
@@ -377,8 +382,13 @@ class Templates:
         """End the dependency templates that no revision's template is a fork of, or is about to be."""
         used = {about.parent for about in [*self._importing.values(), *self.list()]}
         for about in self.list():
-            if not about.revision and about.key not in used and not self._wanted[about.key]:
+            needed = about.revision or about.program or about.key in used or self._wanted[about.key]
+            if not needed:
                 await self._quit(about.key)
+
+    async def end(self, key: str) -> None:
+        """End a warm program; what was forked from it stays."""
+        await self._quit(key)
 
     async def _quit(self, key: str) -> None:
         template = self._ready.pop(key, None)

@@ -6,11 +6,13 @@ It refuses what has no template, or one that cannot be forked safely; the caller
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from functions_framework import control
-from openfunction_py.node import processes, runtime, sandbox, templates
+from openfunction_py.node import processes, runtime, sandbox, spawn, templates
 from openfunction_py.node.processes import Identity
 from openfunction_py.node.runtime import Instance, InstanceSpec, TemplateSpec
+from openfunction_py.node.templates import Template
 
 NAME = "zygote"
 
@@ -33,6 +35,16 @@ class ZygoteRuntime:
         return self.adopt(identity, spec_exits=spec.exits, template=spec.template.key)
 
     async def _fork(self, spec: InstanceSpec, wanted: TemplateSpec) -> int:
+        try:
+            return await self._order(await self._templates.ensure(wanted), spec)
+        except runtime.RefusedError as refusal:
+            if refusal.reason != "TemplateLost":
+                raise
+        return await self._order(await self._templates.ensure(wanted), spec)
+
+    async def _order(self, template: Template, spec: InstanceSpec) -> int:
+        if template.about.program:
+            return await template.launch(spec.id, _orders(spec))
         order = control.ForkSpec(
             instance=spec.id,
             host=spec.host,
@@ -42,12 +54,7 @@ class ZygoteRuntime:
             control=str(spec.control),
             limits={"nofile": sandbox.NOFILE, **({"cpus": spec.cpus} if spec.cpus else {})},
         )
-        try:
-            return await (await self._templates.ensure(wanted)).fork(order)
-        except runtime.RefusedError as refusal:
-            if refusal.reason != "TemplateLost":
-                raise
-        return await (await self._templates.ensure(wanted)).fork(order)
+        return await template.fork(order)
 
     def adopt(self, identity: Identity, *, spec_exits: Path, template: str) -> Instance:  # noqa: ARG002 - the seam's
         """An instance that runs already; its template tells, or wrote down, how it ends."""
@@ -65,3 +72,15 @@ class ZygoteRuntime:
     async def stop(self, instance: Instance, *, grace: float) -> None:
         """SIGTERM, then SIGKILL for the whole group."""
         await runtime.stop(instance, grace=grace)
+
+
+def _orders(spec: InstanceSpec) -> dict[str, Any]:
+    """What a fork of a warm program is told; its interpreter, `-m` and module are those of the warm process."""
+    launch = spawn.Launch(
+        argv=spec.argv[2:],
+        env=spec.env,
+        cwd=spec.cwd,
+        log=spec.log,
+        confinement=sandbox.confinement(spec.level, spec.needs),
+    )
+    return {**spawn.orders(launch), "log": str(spec.log)}

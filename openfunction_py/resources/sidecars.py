@@ -5,6 +5,8 @@ A user's own annotation wins over ours, except the one that says whether there i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from openfunction_py.api.servings import ServingSpec
 from openfunction_py.resources import dapr_components
 
@@ -20,6 +22,12 @@ ENABLE = "openfunction.io/enable-dapr"
 PROTOCOL = "http"
 # Knative's own queue-proxy has Dapr's usual port.
 KNATIVE_METRICS_PORT = "19090"
+_TRUE = frozenset({"y", "yes", "true", "on", "1"})
+
+
+def is_asked(annotations: Mapping[str, str]) -> bool:
+    """Whether a Pod with these annotations gets a sidecar, by Dapr's own reading."""
+    return str(annotations.get(ENABLED, "")).lower() in _TRUE
 
 
 def is_used(spec: ServingSpec) -> bool:

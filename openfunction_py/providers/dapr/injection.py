@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from openfunction_py.resources import sidecars
+
 Document = dict[str, Any]
 
 PREFIX = "dapr.io/"
@@ -17,7 +19,6 @@ HTTP_PORT, GRPC_PORT = 3500, 50001
 VOLUME = "dapr-resources"
 FOLDER = "/etc/dapr/resources"
 RESOURCES = "openfunction-dapr-resources"
-_TRUE = frozenset({"y", "yes", "true", "on", "1"})
 _FLAGS = {
     "app-port": "--app-port",
     "app-protocol": "--app-protocol",
@@ -31,8 +32,7 @@ def inject(pod: Document) -> Document:
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     spec = pod.get("spec") or {}
     containers = spec.get("containers") or []
-    asked = str(annotations.get(f"{PREFIX}enabled", "")).lower() in _TRUE
-    if not asked or any(one.get("name") == CONTAINER for one in containers):
+    if not sidecars.is_asked(annotations) or any(one.get("name") == CONTAINER for one in containers):
         return pod
     volume = {"name": VOLUME, "configMap": {"name": RESOURCES}}
     return {
