@@ -47,9 +47,8 @@ def test_of_nothing(): pass
 def found(tmp_path: Path) -> capabilities.Collector:
     """What a run of the suite above came to."""
     (tmp_path / "test_state_sqlite.py").write_text(SUITE)
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nmarkers = capability: a cell\nasyncio_default_fixture_loop_scope = function\n"
-    )
+    settings = "markers = capability: a cell\nasyncio_default_fixture_loop_scope = function\n"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\n{settings}")
     made = capabilities.Collector()
     words = ["-q", "--no-header", "-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
     assert pytest.main(words, plugins=[made]) == pytest.ExitCode.TESTS_FAILED

@@ -91,13 +91,39 @@ def test_a_bus_for_the_cluster_serves_a_namespace_without_one(
     line: platform.Platform, broker: brokers.Kafka, collector: lines.Collector
 ) -> None:
     line.apply(kafka.bus("ClusterEventBus", "wide", broker), wait=False)
-    line.apply(lines.made("EventSource", "gate", eventBus="wide", http={"posts": {}}), wait=False)
-    posts = {"post": {"eventSource": "gate", "event": "posts"}}
-    sink = lines.subscriber("post", f"{collector.url}/wide")
-    line.apply(lines.made("Trigger", "wide", eventBus="wide", inputs=posts, subscribers=[sink]), wait=False)
-    kafka.until_ready(line, ("clustereventbus", "wide"), ("eventsource", "gate"), ("trigger", "wide"))
-    line.ofn("publish", "gate", "--type", "t", "--id", "far", "-d", '{"n": 1}')
-    platform.until(lambda: collector.counted("/wide")["far"] == 1, seconds=60, what="the event")
+    passes(line, collector, "wide", "clustereventbus")
+
+
+def test_a_bus_whose_broker_wants_a_password_takes_it_from_a_secret(
+    line: platform.Platform, broker: brokers.Kafka, collector: lines.Collector
+) -> None:
+    secret = {"metadata": {"name": "kafka-login"}, "stringData": {"password": "wrong"}}
+    line.apply({"apiVersion": "v1", "kind": "Secret", **secret}, wait=False)
+    login = {"authRequired": True, "disableTls": True, "saslUsername": "me"}
+    password = {"saslPasswordSecret": {"name": "kafka-login", "key": "password"}}
+    spec = {"brokers": broker.guarded_url, **login, **password}
+    line.apply(lines.made("EventBus", "locked", kafka=spec), wait=False)
+    platform.until(lambda: refused(line, "locked"), seconds=60, what="the bus says that it is refused")
+    line.apply(
+        {"apiVersion": "v1", "kind": "Secret", **secret, "stringData": {"password": "right"}}, wait=False
+    )
+    passes(line, collector, "locked", "eventbus")
+
+
+def refused(there: platform.Platform, bus: str) -> bool:
+    told = (there.json("eventbus", bus).get("status") or {}).get("conditions", [])
+    return [one["reason"] for one in told] == ["CredentialsRefused"]
+
+
+def passes(there: platform.Platform, collector: lines.Collector, bus: str, kind: str) -> None:
+    """An event goes from a source through a bus and a Trigger of the bus's name."""
+    there.apply(lines.made("EventSource", bus, eventBus=bus, http={"posts": {}}), wait=False)
+    posts = {"post": {"eventSource": bus, "event": "posts"}}
+    sink = lines.subscriber("post", f"{collector.url}/{bus}")
+    there.apply(lines.made("Trigger", bus, eventBus=bus, inputs=posts, subscribers=[sink]), wait=False)
+    kafka.until_ready(there, (kind, bus), ("eventsource", bus), ("trigger", bus))
+    there.ofn("publish", bus, "--type", "t", "--id", "far", "-d", '{"n": 1}')
+    platform.until(lambda: collector.counted(f"/{bus}")["far"] == 1, seconds=60, what="the event")
 
 
 @pytest.mark.parametrize("victim", ["dispatcher", "source", "broker"])
