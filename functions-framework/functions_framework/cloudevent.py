@@ -28,6 +28,7 @@ _PREFIX = b"ce-"
 _UNQUOTED = "!#$&'()*+,/:;<=>?@[\\]^`{|}~"
 _NAME = re.compile(r"[a-z0-9]+")
 _FORMATS = "application/cloudevents"
+_JSON = "application/json"
 _CONTENT_TYPE = "content-type"  # a hyphen is in no attribute's name
 # Each client spells its fields the same way each time; a stranger's many names must not fill the memory.
 _REMEMBERED = 512
@@ -61,7 +62,11 @@ class CloudEvent:
     @classmethod
     def received(cls, attributes: Mapping[str, Any], raw: bytes) -> Self:
         """An event whose data is still the bytes that came; the attributes are kept, not copied."""
-        return cls.read(attributes if type(attributes) is dict else dict(attributes), _Undecoded(raw))
+        made = cls.__new__(cls)
+        made._attributes = attributes if type(attributes) is dict else dict(attributes)  # noqa: SLF001  # our own
+        _require(made._attributes)  # noqa: SLF001  # as above
+        made._data = _Undecoded(raw)  # noqa: SLF001  # as above
+        return made
 
     @classmethod
     def read(cls, attributes: dict[str, Any], data: Any) -> Self:
@@ -78,7 +83,10 @@ class CloudEvent:
         return cls(attributes, data)
 
     def __getitem__(self, name: str) -> Any:
-        return self._attributes[name.lower()]
+        try:
+            return self._attributes[name]
+        except KeyError:
+            return self._attributes[name.lower()]
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._attributes[name.lower()] = value
@@ -173,9 +181,10 @@ class CloudEvent:
 
         Without a content type it is JSON where it can be read as JSON, else bytes.
         """
-        if type(self._data) is _Undecoded:
-            self._data = _decode(bytes(self._data), self.get("datacontenttype"))
-        return self._data
+        data = self._data
+        if type(data) is _Undecoded:
+            self._data = data = _decode(bytes(data), self._attributes.get("datacontenttype"))
+        return data
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -227,15 +236,17 @@ def one_or_all(
 ) -> CloudEvent | list[CloudEvent]:
     """Read the event of a request, or the events of a batch; raises as `from_request` does."""
     attributes: dict[str, Any] = {}
-    declared = None
     for name, raw in received.fields:
         attribute = _ATTRIBUTES.get(name)
         if attribute is None:
             attribute = _learned(name)
-        if attribute == _CONTENT_TYPE:
-            declared = raw.decode("latin-1")
-        elif attribute:
-            attributes[attribute] = _header_value(raw)
+        if attribute:
+            try:
+                value = raw.decode()
+            except UnicodeDecodeError:
+                value = raw.decode("latin-1")
+            attributes[attribute] = unquote(value) if "%" in value and attribute != _CONTENT_TYPE else value
+    declared = attributes.pop(_CONTENT_TYPE, None)
     if declared is not None:
         if declared[:23].lower() == _FORMATS:
             return _in_format(received, declared, kind)
@@ -325,14 +336,6 @@ def _of_body(received: request.Request, kind: type[CloudEvent]) -> CloudEvent:
     raise _lacks(REQUIRED)
 
 
-def _header_value(raw: bytes) -> str:
-    try:
-        value = raw.decode()
-    except UnicodeDecodeError:
-        value = raw.decode("latin-1")
-    return unquote(value) if "%" in value else value
-
-
 def _parsed(body: bytes) -> object:
     try:
         return jsons.loads(body)
@@ -346,7 +349,7 @@ def _require(attributes: Mapping[str, Any]) -> None:
     get = attributes.get
     if not (get("id") and get("source") and get("type") and get("specversion")):
         raise _lacks([name for name in REQUIRED if not get(name)])
-    if str(attributes["specversion"]) not in _VERSIONS:
+    if attributes["specversion"] != "1.0" and str(attributes["specversion"]) not in _VERSIONS:
         raise errors.BadRequest(
             f"The CloudEvent has specversion {attributes['specversion']}; 1.0 is accepted."
         )
@@ -385,6 +388,8 @@ def _lacks(names: Iterable[str]) -> errors.BadRequest:
 def _decode(raw: bytes, content_type: object) -> Any:
     if not raw:
         return None
+    if content_type == _JSON:
+        return _decode_json(raw)
     mimetype = str(content_type or "").partition(";")[0].strip().lower()
     if request.is_json_type(mimetype):
         return _decode_json(raw)

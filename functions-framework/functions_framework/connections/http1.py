@@ -12,13 +12,12 @@ from typing import Any, cast
 import httptools
 
 from functions_framework import response
-from functions_framework.connections import head, page, presence, streaming, takeover
+from functions_framework.connections import head, heading, page, presence, streaming, takeover
 from functions_framework.connections.exchange import Exchange
 from functions_framework.connections.site import Site
 from functions_framework.request import Request
 from functions_framework.response import Answer
 
-_NOTED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JOIN_BELOW = 64 << 10
 _ONE_READ = 256 << 10
@@ -26,14 +25,13 @@ _LINGER = 1.0
 _CHUNK_OVERHEAD = 8  # bytes around each byte of a body in chunks; more is an attack by extensions
 
 
-class Connection(asyncio.Protocol):
+class Connection(heading.Heading, asyncio.Protocol):
     """Keeps the order of pipelined requests: one is worked on, the others wait in a queue."""
 
     __slots__ = (
-        "_again", "_blocked", "_body", "_body_size", "_continue", "_current", "_ended", "_fed", "_fields",
-        "_got_headers", "_has_host", "_head_size", "_left", "_limits", "_marks", "_old", "_other",
-        "_parser", "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_slot", "_stream",
-        "_target", "_transport", "_unsent", "_wants", "in_message", "since", "touched",
+        "_again", "_blocked", "_body", "_body_size", "_current", "_ended", "_left", "_marks", "_old", "_other",
+        "_paused", "_peer", "_pumping", "_queue", "_refused", "_site", "_slot", "_stream", "_transport", "_unsent",
+        "in_message", "since", "touched",
     )  # fmt: skip
 
     def __init__(self, site: Site) -> None:
@@ -53,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._blocked = self._paused = self._pumping = self._refused = self._ended = False
         self.in_message: bool = False
         self._unsent = (0, 0.0)  # bytes that wait for a slow reader, and since when that many
+        self._came = 0
         self.touched: float = 0.0
         self.since: float = 0.0  # when bytes came last, and when this request began to come
         self.on_message_begin()
@@ -103,6 +102,7 @@ class Connection(asyncio.Protocol):
         if self._refused:
             return  # lingering: read and drop, so that the client sees the refusal and not a reset
         self.touched = self._site.loop.time()
+        self._came = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -110,6 +110,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             if self._parser.get_method() == b"PRI" and self._is_second(data):
                 return
+            if not self._got_headers:
+                self._look_at_fields()  # what is wrong with them came first
             self._refuse(400)
         if self.in_message:
             if self._current is None:
@@ -177,8 +179,11 @@ class Connection(asyncio.Protocol):
         self._fed += size
         slack = self._limits.max_head + _ONE_READ
         if not self._got_headers:
+            self._look_at_fields()
             if self._fed > slack:
                 self._refuse(431)
+        elif len(self._fields) > self._looked and self._is_head_too_large():
+            self._refuse(431)  # trailers without end
         elif self._fed - self._body_size > slack + self._body_size * _CHUNK_OVERHEAD:
             self._refuse(400)
 
@@ -189,49 +194,19 @@ class Connection(asyncio.Protocol):
         self.in_message = True
         self.since = self.touched
         self._target = b""
-        self._fields: list[tuple[bytes, bytes]] = []
+        self._fields = []
         self._body: list[bytes] = []
-        self._head_size = self._body_size = self._fed = 0
+        self._looked = self._body_size = self._fed = 0
         self._got_headers = self._has_host = self._continue = self._old = self._wants = False
 
     def on_url(self, part: bytes) -> None:
         """A piece of the request target."""
         self._target += part
-        self._head_size += len(part)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header field."""
-        self._head_size += len(name) + len(value) + 4
-        if self._head_size > self._limits.max_head:
-            self._refuse(431)
-            return
-        if self._got_headers:
-            return  # a trailer, which must not be taken for a header field (RFC 9110 §6.5.1)
-        self._fields.append((name, value))
-        lowered = name.lower()
-        if lowered in _NOTED:
-            self._note(lowered, value)
-
-    def _note(self, name: bytes, value: bytes) -> None:
-        if name == b"host":
-            if self._has_host or not head.is_host(value):
-                self._refuse(400)
-            self._has_host = True
-        elif name == b"expect":
-            self._continue = value.strip().lower() == b"100-continue"
-            if not self._continue and self._parser.get_http_version() != "1.0":
-                self._refuse(417)
-        elif name == b"upgrade":
-            self._wants = True
-        elif name == b"transfer-encoding":
-            if (status := head.coding_refusal(value)) or self._parser.get_http_version() == "1.0":
-                self._refuse(status or 400)
-        elif value.isdigit() and int(value) > self._limits.max_body:
-            self._refuse(413)
 
     def on_headers_complete(self) -> None:
         """Refuse what lacks a host; let a waiting client send its body."""
         self._got_headers = True
+        self._look_at_fields()
         self._fed = 0
         if self._refused:
             return
@@ -260,6 +235,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The request is whole: begin it, or queue it behind the one under way."""
         self.in_message = False
+        if len(self._fields) > self._looked:
+            self._drop_trailers()
         if self._refused or self._transport is None or self._transport.is_closing():
             return
         parser, body = self._parser, self._body

@@ -12,7 +12,6 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from functions_framework import cloudevent, errors, jsons, response, signatures
@@ -46,7 +45,7 @@ def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
         is_async=is_async,
         inline=note.inline,
         concurrency=note.concurrency,
-        prepare=partial(_all if call is written else _one_or_all, kind=known_kind()),
+        prepare=_all(known_kind()) if call is written else _one_or_all(known_kind()),
         render=render,
         path=note.path,
         methods=note.methods,
@@ -81,14 +80,25 @@ def known_kind() -> type[CloudEvent]:
     return types.new_class("CloudEvent", (CloudEvent, *theirs))
 
 
-def _one_or_all(received: Request, kind: type[CloudEvent]) -> CloudEvent | list[CloudEvent]:
-    only_post(received)
-    return cloudevent.one_or_all(received, kind)
+def _one_or_all(kind: type[CloudEvent]) -> Callable[[Request], CloudEvent | list[CloudEvent]]:
+    read = cloudevent.one_or_all
+
+    def prepare(received: Request) -> CloudEvent | list[CloudEvent]:
+        if received.method != "POST":
+            only_post(received)
+        return read(received, kind)
+
+    return prepare
 
 
-def _all(received: Request, kind: type[CloudEvent]) -> list[CloudEvent]:
-    found = _one_or_all(received, kind)
-    return found if isinstance(found, list) else [found]
+def _all(kind: type[CloudEvent]) -> Callable[[Request], list[CloudEvent]]:
+    read = _one_or_all(kind)
+
+    def prepare(received: Request) -> list[CloudEvent]:
+        found = read(received)
+        return found if isinstance(found, list) else [found]
+
+    return prepare
 
 
 def _each(written: Callable[..., Any]) -> Callable[[Any], Any]:
