@@ -154,21 +154,50 @@ async def test_an_unknown_trigger_names_those_that_are_known(fresh: houses.House
     )
 
 
+def scaled_job(port: int, **spec: Any) -> keda.ScaledJob:
+    """A ScaledJob that starts a Job for each message and never polls again by itself."""
+    template = {"spec": {"containers": [{"name": "function", "image": "i"}], "restartPolicy": "Never"}}
+    whole = {
+        "jobTargetRef": {"template": template},
+        "pollingInterval": NEVER,
+        "maxReplicaCount": 5,
+        "triggers": [trigger(port, lagThreshold="1")],
+        **spec,
+    }
+    about = {"name": "o", "namespace": "default"}
+    return keda.ScaledJob.model_validate({"metadata": about, "spec": whole})
+
+
+@pytest.mark.parametrize(("rollout", "kept"), [({"strategy": "gradual"}, True), ({}, False)])
+async def test_a_new_version_ends_running_jobs_unless_they_may_end_by_themselves(
+    fresh: houses.House,
+    monitored: tuple[brokers.Nats, int],
+    stream: JetStreamContext,
+    rollout: dict[str, str],
+    kept: bool,
+) -> None:
+    await stream.publish("work.mine", b"1")
+    await fresh.client.create(scaled_job(monitored[1], rollout=rollout))
+    first = await fresh.until_any(batch.Job, lambda job: job.status.active == 1)
+    await stream.publish("work.mine", b"2")
+    await fresh.until_any(batch.Job, lambda job: job.metadata.uid != first.metadata.uid)
+    changed = {"spec": {"maxReplicaCount": 4}}
+    await fresh.client.patch(keda.ScaledJob, "o", changed, namespace="default")
+    await fresh.until(keda.ScaledJob, "o", lambda one: one.metadata.generation == 2)
+    if kept:
+        await stream.publish("work.mine", b"3")
+    new = await fresh.until_any(
+        batch.Job, lambda job: job.metadata.annotations["scaledjob.keda.sh/generation"] == "2"
+    )
+    left = {one.metadata.uid for one in (await fresh.client.list(batch.Job, namespace="default")).items}
+    assert new.metadata.uid in left
+    assert (first.metadata.uid in left) is kept
+
+
 async def test_a_backlog_starts_jobs_and_never_the_same_twice(
     house: houses.House, monitored: tuple[brokers.Nats, int], stream: JetStreamContext
 ) -> None:
-    template = {"spec": {"containers": [{"name": "function", "image": "i"}], "restartPolicy": "Never"}}
-    one = keda.ScaledJob.model_validate(
-        {
-            "metadata": {"name": "o", "namespace": "default"},
-            "spec": {
-                "jobTargetRef": {"template": template},
-                "pollingInterval": NEVER,
-                "maxReplicaCount": 5,
-                "triggers": [trigger(monitored[1], lagThreshold="1")],
-            },
-        }
-    )
+    one = scaled_job(monitored[1])
     await stream.publish("work.mine", b"1")
     await stream.publish("work.mine", b"2")
     await house.client.create(one)

@@ -1,6 +1,6 @@
 """ScaledJob controller: Jobs for a backlog, as many as the strategy says, and no more of the finished than are kept.
 
-A Job is never changed: what runs ends by itself.
+A Job is never changed: with the rollout `gradual` what runs ends by itself, else a new version ends it, as in KEDA.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from openfunction_py.providers.keda.wakes import Wakes
 
 MANAGER = "openfunction-keda"
 LABEL = "scaledjob.keda.sh/name"
+GENERATION = "scaledjob.keda.sh/generation"
 PAUSED = "autoscaling.keda.sh/paused"
 OVER = ("Complete", "Failed")
 
@@ -53,7 +54,7 @@ class Reconciler:
             self.wakes.want(request, ())
             return types.Result()
         memory = self.memories.of(request)
-        owned = self._jobs.owned_by(current.metadata.uid)
+        owned = await self._roll_out(current, self._jobs.owned_by(current.metadata.uid))
         memory.made -= {one.metadata.name for one in owned}
         if memory.lost_some(sum(1 for one in owned if not is_over(one))):
             memory.poked = True  # whoever ended makes room: what waits for it need not wait for a poll
@@ -66,6 +67,25 @@ class Reconciler:
         await self._forget(current, owned)
         left = (memory.polled or 0.0) + interval - now.timestamp()
         return types.Result(requeue_after=max(0.01, left))
+
+    async def _roll_out(self, current: objects.ScaledJob, owned: Sequence[batch.Job]) -> Sequence[batch.Job]:
+        """End what an earlier version started, unless it may end by itself; what is left."""
+        rollout = current.spec.rollout
+        if rollout is not None and rollout.strategy == "gradual":
+            return owned
+        generation = str(current.metadata.generation)
+        old = [
+            one
+            for one in owned
+            if not is_over(one) and one.metadata.annotations.get(GENERATION, generation) != generation
+        ]
+        how = ((rollout.propagation_policy if rollout else None) or "background").capitalize()
+        for one in old:
+            about = one.metadata
+            await self._client.delete(
+                batch.Job, about.name, namespace=about.namespace, propagation=how, uid=about.uid
+            )
+        return [one for one in owned if one not in old]
 
     async def _look(
         self,
@@ -185,6 +205,7 @@ def make_job(current: objects.ScaledJob, *, seed: object) -> batch.Job:
                 "name": naming.child_name(about.name, f"-{naming.digest_of([about.uid, seed], length=5)}"),
                 "namespace": about.namespace,
                 "labels": {**about.labels, **marks},
+                "annotations": {GENERATION: str(about.generation)},
                 "ownerReferences": [meta.owner_of(current).to_wire()],
             },
             "spec": {**spec, "template": {**template, "metadata": {**metadata, "labels": labels}}},
