@@ -139,6 +139,26 @@ def test_up_says_that_the_disk_is_full(ofn: Shell) -> None:
     assert "Traceback" not in done.stderr
 
 
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """A folder that takes no writes: by its mode, or for root as a mount."""
+    if os.getuid():
+        folder.mkdir(mode=0o555)
+        yield folder
+        return
+    with small_disk(folder):
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        yield folder
+
+
+def test_up_names_a_home_that_cannot_be_written(ofn: Shell) -> None:
+    with read_only(ofn.folder / "fixed") as folder:
+        done = ofn("up", "-d", "--port", "0", OFN_HOME=str(folder / "home"))
+    assert done.returncode == 1
+    assert "is not writable" in done.stderr or "cannot be used: Read-only file system" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_down_without_a_home_says_so(ofn: Shell) -> None:
     assert ofn("down").returncode == 4
 

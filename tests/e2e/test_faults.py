@@ -104,31 +104,59 @@ def test_a_killed_process_comes_back_with_everything(faulty: platform.Platform, 
         platform.until(
             lambda: len(traffic.acknowledged) > before + 20, seconds=30, what="writes after the kill"
         )
-    stored = set(faulty.ofn("get", "configmaps", "-o", "name").split())
-    lost = [one for one in traffic.acknowledged if f"configmap/{one}" not in stored]
-    assert not lost, f"{len(lost)} of {len(traffic.acknowledged)} acknowledged objects are lost: {lost[:5]}"
+    assert_nothing_lost(faulty, traffic)
     faulty.apply(platform.inline(name, CODE))
     assert answers(faulty.address(name))
 
 
+def assert_nothing_lost(there: platform.Platform, traffic: Traffic) -> None:
+    """Every object that the server said yes to is there."""
+    stored = set(there.ofn("get", "configmaps", "-o", "name").split())
+    lost = [one for one in traffic.acknowledged if f"configmap/{one}" not in stored]
+    assert not lost, f"{len(lost)} of {len(traffic.acknowledged)} acknowledged objects are lost: {lost[:5]}"
+
+
+def pid_of(address: str) -> int:
+    """The process that answers."""
+    return int(json.loads(platform.request(address).body)["pid"])
+
+
 def test_a_killed_instance_is_replaced(faulty: platform.Platform) -> None:
     address = faulty.address("stays")
-    pid = int(platform.request(address).body.split(b":")[1].rstrip(b"}"))
-    os.kill(pid, signal.SIGKILL)
-    platform.until(lambda: answers(address), seconds=30, what="the function answers again")
+    with Traffic(faulty, address, "kept-instance") as traffic:
+        platform.until(lambda: traffic.answered > 20, seconds=30, what="requests before the kill")
+        old = pid_of(address)
+        os.kill(old, signal.SIGKILL)
+        before = traffic.answered
+        platform.until(lambda: traffic.answered > before + 20, seconds=30, what="requests after the kill")
+        assert pid_of(address) != old
+    assert_nothing_lost(faulty, traffic)
 
 
 def test_a_killed_template_does_not_end_its_function(faulty: platform.Platform) -> None:
-    for line in platform.processes_of(faulty.home):
+    address = faulty.address("stays")
+    with Traffic(faulty, address, "kept-template") as traffic:
+        killed = kill_templates(faulty)
+        before = traffic.answered
+        platform.until(lambda: traffic.answered > before + 20, seconds=30, what="requests after the kill")
+        old = pid_of(address)
+        os.kill(old, signal.SIGKILL)
+        before = traffic.answered
+        platform.until(lambda: traffic.answered > before + 20, seconds=30, what="requests of a new process")
+        assert pid_of(address) != old
+    assert killed
+    assert_nothing_lost(faulty, traffic)
+
+
+def kill_templates(there: platform.Platform) -> int:
+    """Kill every template of a platform; how many there were."""
+    killed = 0
+    for line in platform.processes_of(there.home):
         if "functions_framework.templates.template" in line:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(line.split(":")[0]), signal.SIGKILL)
-    platform.until(lambda: answers(faulty.address("stays")), seconds=30, what="the function answers again")
-    pid = int(platform.request(faulty.address("stays")).body.split(b":")[1].rstrip(b"}"))
-    os.kill(pid, signal.SIGKILL)
-    platform.until(
-        lambda: answers(faulty.address("stays")), seconds=30, what="the function answers from a new process"
-    )
+                killed += 1
+    return killed
 
 
 def test_down_works_when_control_is_dead() -> None:
