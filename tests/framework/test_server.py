@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import functions_framework
-from functions_framework import CloudEvent, HttpError, Request, Response
+from functions_framework import CloudEvent, HttpError, Request, Response, clock
 from tests.framework.conftest import StartSite
 
 
@@ -33,6 +33,33 @@ async def test_an_async_function_answers(site: StartSite) -> None:
     assert reply.headers["x-ofn-revision"] == "rev-1"
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["date"].endswith("gmt")
+
+
+async def test_the_same_answer_carries_the_date_of_its_second(
+    site: StartSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dates = []
+    async with site(echo) as at:
+        for second in (3600, 3600, 7200):
+            monkeypatch.setattr(clock, "wall_second", lambda second=second: second)
+            dates.append((await at.ask("/")).headers["date"])
+    assert dates == [f"thu, 01 jan 1970 0{hour}:00:00 gmt" for hour in (1, 1, 2)]
+
+
+async def test_one_function_may_give_answers_that_differ_in_any_part(site: StartSite) -> None:
+    answers = [(status, size) for status in (200, 204, 404) for size in (0, 7, 12)]
+
+    async def any_answer(request: Request) -> Response:
+        status, size = answers[int(request.path[1:])]
+        return Response(b"x" * size, status, {"x-size": "h" * size})
+
+    async with site(any_answer) as at:
+        for _ in range(2):
+            for number, (status, size) in enumerate(answers):
+                reply = await at.ask(f"/{number}")
+                assert (reply.status, reply.headers["x-size"]) == (status, "h" * size)
+                assert reply.body == (b"" if status == 204 else b"x" * size)
+                assert ("content-length" in reply.headers) == (status != 204)
 
 
 async def test_a_def_function_runs_in_a_thread(site: StartSite) -> None:

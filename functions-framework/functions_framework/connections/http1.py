@@ -284,13 +284,9 @@ class Connection(heading.Heading, asyncio.Protocol):
             return
         status, lines, body = answer
         close = not exchange.keep_alive or self._last_of_all()
-        top = b"%b%b%b%b%b\r\n" % (
-            response.STATUS_LINES[status],
-            lines,
-            b"" if status in response.BODILESS else b"content-length: %d\r\n" % len(body),
-            self._site.common(),
-            b"connection: close\r\n" if close else b"connection: keep-alive\r\n" if exchange.old else b"",
-        )
+        top = self._site.top(status, lines, len(body))
+        if close or exchange.old:
+            top = top[:-2] + (b"connection: close\r\n\r\n" if close else b"connection: keep-alive\r\n\r\n")
         if exchange.is_head or not body:
             transport.write(top)
         elif len(body) < _JOIN_BELOW:

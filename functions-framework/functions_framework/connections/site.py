@@ -56,5 +56,8 @@ class Site(Protocol):
     def left(self, connection: Kept) -> None:
         """A connection is gone."""
 
+    def top(self, status: int, lines: bytes, length: int) -> bytes:
+        """The head of a whole answer in HTTP/1.1, up to its empty line."""
+
     def common(self) -> bytes:
         """The header lines that every answer carries."""

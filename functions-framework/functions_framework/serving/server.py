@@ -27,6 +27,7 @@ _SWEEP_LEAST = 0.05
 _PROBES = frozenset({b"/healthz", b"/readyz"})
 _OK = response.plain(200, "ok")
 _STOPPED = response.plain(503, "The instance stopped before the function could begin.")
+_REMEMBERED, _SHORT = 256, 512
 _SPARE = 3  # times as many calls may hang as there are threads, until a guard has replaced the process
 bind: Callable[[str, int], socket.socket] = listeners.bind
 
@@ -64,6 +65,7 @@ class Server:
         self._connections: set[Kept] = set()
         self._revision = f"x-ofn-revision: {settings.revision}\r\n" if settings.revision else ""
         self._common, self._common_second = b"", 0
+        self._tops: dict[tuple[int, bytes, int], bytes] = {}  # heads of this second
         self._sweep_period = _period(settings.limits)
         self._sweeper: asyncio.TimerHandle | None = None
         self._quiet = asyncio.Event()
@@ -102,11 +104,24 @@ class Server:
         self._connections.discard(connection)
         self._check_quiet()
 
+    def top(self, status: int, lines: bytes, length: int) -> bytes:
+        """The head of a whole answer, up to its empty line; those of one second are often the same."""
+        common = self.common()
+        known = self._tops.get((status, lines, length))
+        if known is not None:
+            return known
+        told = b"" if status in response.BODILESS else b"content-length: %d\r\n" % length
+        made = b"%b%b%b%b\r\n" % (response.STATUS_LINES[status], lines, told, common)
+        if len(self._tops) < _REMEMBERED and len(lines) < _SHORT:
+            self._tops[status, lines, length] = made
+        return made
+
     def common(self) -> bytes:
         """Date and revision, rendered once a second."""
         second = clock.wall_second()
         if second != self._common_second:
             self._common_second = second
+            self._tops.clear()
             self._common = f"date: {clock.http_date(second)}\r\n{self._revision}".encode("latin-1")
         return self._common
 
