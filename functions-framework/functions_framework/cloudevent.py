@@ -183,7 +183,8 @@ class CloudEvent:
         """
         data = self._data
         if type(data) is _Undecoded:
-            self._data = data = _decode(bytes(data), self._attributes.get("datacontenttype"))
+            raw, told = bytes(data), self._attributes.get("datacontenttype")
+            self._data = data = _decode_json(raw) if raw and told == _JSON else _decode(raw, told)
         return data
 
     @data.setter
@@ -346,10 +347,14 @@ def _parsed(body: bytes) -> object:
 
 
 def _require(attributes: Mapping[str, Any]) -> None:
-    get = attributes.get
-    if not (get("id") and get("source") and get("type") and get("specversion")):
-        raise _lacks([name for name in REQUIRED if not get(name)])
-    if attributes["specversion"] != "1.0" and str(attributes["specversion"]) not in _VERSIONS:
+    try:
+        whole = attributes["id"] and attributes["source"] and attributes["type"]
+        version = whole and attributes["specversion"]
+    except KeyError:
+        version = None
+    if not version:
+        raise _lacks([name for name in REQUIRED if not attributes.get(name)])
+    if version != "1.0" and str(attributes["specversion"]) not in _VERSIONS:
         raise errors.BadRequest(
             f"The CloudEvent has specversion {attributes['specversion']}; 1.0 is accepted."
         )
@@ -388,8 +393,6 @@ def _lacks(names: Iterable[str]) -> errors.BadRequest:
 def _decode(raw: bytes, content_type: object) -> Any:
     if not raw:
         return None
-    if content_type == _JSON:
-        return _decode_json(raw)
     mimetype = str(content_type or "").partition(";")[0].strip().lower()
     if request.is_json_type(mimetype):
         return _decode_json(raw)
