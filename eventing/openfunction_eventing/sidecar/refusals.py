@@ -165,10 +165,15 @@ def no_query() -> Refusal:
     return Refusal(500, "INTERNAL", "ERR_STATE_STORE_NOT_SUPPORTED", "state store does not support querying")
 
 
+def no_key() -> Refusal:
+    """A state to save without a key; over HTTP the body is malformed."""
+    return Refusal(400, "INVALID_ARGUMENT", "ERR_MALFORMED_REQUEST", "state key cannot be empty")
+
+
 def bad_operation(name: str) -> Refusal:
     """A transaction with an operation that is none."""
     return Refusal(
-        400, "INVALID_ARGUMENT", "ERR_NOT_SUPPORTED_STATE_OPERATION", f"operation type {name} not supported"
+        400, "UNIMPLEMENTED", "ERR_NOT_SUPPORTED_STATE_OPERATION", f"operation type {name} not supported"
     )
 
 

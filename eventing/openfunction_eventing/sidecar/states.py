@@ -111,7 +111,8 @@ def _ttl(told: str) -> int | None:
     try:
         seconds = int(told)
     except ValueError:
-        raise refusals.malformed(f"ttlInSeconds is {told!r}; it must be whole seconds") from None
+        sentence = f"failed saving state: ttlInSeconds is {told!r}; it must be whole seconds"
+        raise refusals.state_failed("ERR_STATE_SAVE", sentence) from None
     return seconds if seconds > 0 else None
 
 

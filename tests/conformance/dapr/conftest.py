@@ -27,6 +27,20 @@ from tests.conformance.dapr.daprd import (
 )
 from tests.framework.conftest import environment
 
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # Any: pytest's own, which has no public type
+    """How many questions were put to both sidecars, and how many answers differ."""
+    passed = terminalreporter.stats.get("passed", [])
+    told = [value for one in passed for name, value in one.user_properties if name == "dapr"]
+    failed = [one for one in terminalreporter.stats.get("failed", []) if "test_same" in one.nodeid]
+    if told or failed:
+        listed = told.count("differs")
+        terminalreporter.write_line(
+            f"dapr: {len(told) + len(failed)} questions put to daprd and to our sidecar; {told.count('same')} answers "
+            f"are the same, {listed} differ as docs/dapr.md says, {len(failed)} differ besides"
+        )
+
+
 _SOURCE = Path(__file__).with_name("functions.py")
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -17,13 +17,21 @@ from tests.conformance.dapr.daprd import TOKENS, Daprd, component, free_ports, p
 from tests.eventing.sidecar.conftest import running
 
 # What a question sets up comes before it; each is (method, path, body, headers).
-QUESTIONS: list[tuple[str, str, Any, dict[str, str]]] = [
+Question = tuple[str, str, Any, dict[str, str]]
+QUESTIONS: list[Question] = [
     ("GET", "/v1.0/healthz", None, {}),
     ("GET", "/v1.0/healthz/outbound", None, {}),
     ("GET", "/v1.0/healthz?appid=other", None, {}),
     ("POST", "/v1.0/publish/bus/t", "x", {}),
     ("PUT", "/v1.0/publish/bus/a/b", "x", {}),
     ("POST", "/v1.0/publish/none/t", "x", {}),
+    ("POST", "/v1.0/publish/bus/t?metadata.rawPayload=true", "x", {}),
+    ("POST", "/v1.0/publish/bus/t?metadata.ttlInSeconds=5", "x", {}),
+    ("POST", "/v1.0/publish/bus/t", {"a": 1}, {"content-type": "application/json"}),
+    ("POST", "/v1.0/publish/bus/t", "", {}),
+    ("POST", "/v1.0/publish/bulk/none/t", [{"entryId": "1", "event": "a", "contentType": "text/plain"}], {}),
+    ("POST", "/v1.0/publish/bulk/bus/hidden", [{"entryId": "1", "event": "a", "contentType": "text/plain"}], {}),
+    ("POST", "/v1.0/publish/bulk/bus/t", [], {}),
     ("POST", "/v1.0/publish/bus/t?metadata.rawPayload=maybe", "x", {}),
     ("POST", "/v1.0/publish/bus/t", "{", {"content-type": "application/cloudevents+json"}),
     ("POST", "/v1.0/publish/bus/hidden", "x", {}),
@@ -46,6 +54,13 @@ QUESTIONS: list[tuple[str, str, Any, dict[str, str]]] = [
     ("POST", "/v1.0/state/store", [{"key": "k", "value": 2, "etag": "99"}], {}),
     ("POST", "/v1.0/state/store", [{"key": "k", "value": 2, "options": {"concurrency": "first-write"}}], {}),
     ("DELETE", "/v1.0/state/store/k", None, {"if-match": "99"}),
+    ("POST", "/v1.0/state/store", [{"key": "t", "value": 1, "metadata": {"ttlInSeconds": "soon"}}], {}),
+    ("POST", "/v1.0/state/store", [{"key": "t", "value": 1, "metadata": {"ttlInSeconds": "100"}}], {}),
+    ("PUT", "/v1.0/state/store", [{"key": "p", "value": "x"}], {}),
+    ("POST", "/v1.0/state/none", [{"key": "p", "value": "x"}], {}),
+    ("POST", "/v1.0/state/store/bulk", {"keys": ["p"]}, {}),
+    ("POST", "/v1.0/state/none/bulk", {"keys": ["p"]}, {}),
+    ("POST", "/v1.0/state/store/bulk", "{", {}),
     ("POST", "/v1.0/state/store/bulk", {"keys": []}, {}),
     ("POST", "/v1.0/state/store/bulk", {"keys": ["none"]}, {}),
     ("POST", "/v1.0/state/store/transaction",
@@ -58,10 +73,17 @@ QUESTIONS: list[tuple[str, str, Any, dict[str, str]]] = [
     ("POST", "/v1.0-alpha1/state/store/query", {}, {}),
     ("DELETE", "/v1.0/state/store/m", None, {}),
     ("DELETE", "/v1.0/state/store/none", None, {}),
+    ("DELETE", "/v1.0/state/none/k", None, {}),
+    ("POST", "/v1.0/state/none/transaction", {"operations": []}, {}),
+    ("POST", "/v1.0/state/store/transaction",
+     {"operations": [{"operation": "upsert", "request": {"key": "m", "value": 5}},
+                     {"operation": "delete", "request": {"key": "m"}}]}, {}),
+    ("GET", "/v1.0/state/store/m", None, {}),
     ("GET", "/v1.0/secrets/secrets/key", None, {}),
     ("GET", "/v1.0/secrets/secrets/bulk", None, {}),
     ("GET", "/v1.0/secrets/secrets/none", None, {}),
     ("GET", "/v1.0/secrets/none/key", None, {}),
+    ("GET", "/v1.0/secrets/none/bulk", None, {}),
     ("PUT", "/v1.0/metadata/colour", "red", {}),
     ("GET", "/elsewhere", None, {}),
     ("GET", "/v1.0/invoke/none", None, {}),
@@ -136,13 +158,18 @@ def without_etags(body: Any) -> Any:
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
-    ("method", "path", "body", "headers"),
+    "question",
     QUESTIONS,
     ids=[f"{n}-{one[0]}-{one[1]}" for n, one in enumerate(QUESTIONS)],
 )
 async def test_the_answer_is_the_same(
-    real: httpx.Client, ours: httpx.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]
+    real: httpx.Client,
+    ours: httpx.AsyncClient,
+    question: Question,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    method, path, body, headers = question
+    record_property("dapr", "same")
     theirs = await asyncio.to_thread(real.request, method, path, content=content(body), headers=headers)
     here = await ours.request(method, path, content=content(body), headers=headers)
     assert told(here) == told(theirs), (theirs.text, here.text)

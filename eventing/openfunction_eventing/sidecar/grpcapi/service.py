@@ -129,6 +129,8 @@ class Service(api.DaprServicer):  # type: ignore[misc]  # the stubs have no type
         """Save keys."""
         del context
         self._sidecar.states.require(request.store_name)
+        if not all(one.key for one in request.states):
+            raise refusals.no_key()
         await self._sidecar.states.save(request.store_name, [told.change(one) for one in request.states])
         return Empty()
 
