@@ -74,7 +74,8 @@ class Kafka:
     @contextlib.asynccontextmanager
     async def _line(self, look: Look, trigger: Trigger) -> AsyncIterator[Line]:
         from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - see the module's own words
-        from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
+
+        from openfunction_py.providers.keda.kafka_admin import Admin  # noqa: PLC0415
 
         servers = [
             f"{address}:{number}"
@@ -84,7 +85,7 @@ class Kafka:
         options = {"bootstrap_servers": servers, "client_id": _NAME, **kafka_settings.security(look)}
         timeout = int(TIMEOUT * 1000)
         async with contextlib.AsyncExitStack() as stack:
-            admin = AIOKafkaAdminClient(**options, request_timeout_ms=timeout)
+            admin = Admin(**options, request_timeout_ms=timeout)
             stack.push_async_callback(admin.close)
             await admin.start()
             # A fetch of a single byte: it is answered as soon as there is a message, with few of them.
