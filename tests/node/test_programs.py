@@ -159,15 +159,15 @@ async def test_a_pod_of_two_containers_is_ready_when_both_are(running: House) ->
 
 async def test_a_sidecar_ends_with_the_work_beside_it(running: House) -> None:
     image = running.picture()
-    work = {"name": "function", "image": image, "command": ["/bin/sh", "-c", "exit 0"]}
-    beside = {
-        "name": "daprd",
-        "image": image,
-        "command": ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"],
-    }
+    shared = {"image": image, "volumeMounts": [{"name": "s", "mountPath": "/s"}]}
+    listens = "trap 'exit 0' TERM; : > /s/listens; while :; do sleep 0.1; done"
+    waits = "while [ ! -e /s/listens ]; do sleep 0.05; done"
+    work = {**shared, "name": "function", "command": ["/bin/sh", "-c", waits]}
+    beside = {**shared, "name": "daprd", "command": ["/bin/sh", "-c", listens]}
+    spec = {"nodeName": "local", "restartPolicy": "Never", "volumes": [{"name": "s", "emptyDir": {}}]}
     body = {
         "metadata": {"name": "a", "namespace": "default"},
-        "spec": {"nodeName": "local", "restartPolicy": "Never", "containers": [work, beside]},
+        "spec": {**spec, "containers": [work, beside]},
     }
     await running.client.create(core.Pod.model_validate(body))
     pod = await running.until("a", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
