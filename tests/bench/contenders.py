@@ -42,7 +42,7 @@ def hello_inline(request):
 
 
 @functions_framework.cloud_event
-async def on_event(event):
+def on_event(event):
     event.data["total"]
 """
 PUBLISHED = """\
