@@ -5,8 +5,8 @@ It only reads flags, loads the function and hands over; errors end in one line o
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -15,9 +15,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from functions_framework import exits, notices, settings
+from functions_framework import exits, flags, notices, settings
 from functions_framework.connections import page
-from functions_framework.registry import SIGNATURES
 from functions_framework.serving import ending, guard, listeners
 
 if TYPE_CHECKING:
@@ -28,14 +27,13 @@ _TOLD = (
     "FUNCTION_SIGNATURE_TYPE",
     "FUNCTION_USE_ASGI",
 )  # a function may look, as with Google's
-_KINDS = ("openapi", "asyncapi", "schema")  # contract.KINDS, which the guard does not load
-_EXAMPLE = "example: functions-framework --source main.py --target hello --port 8080"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one function until SIGTERM; the process ends with a code of exits.EXIT_CODES."""
+    gc.disable()  # what modules make at their import is no garbage, and to look at all of it takes long
     notices.ensure_streams()
-    options = _parser().parse_args(arguments)
+    options = flags.read(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(options)
     except exits.StartError as error:
@@ -56,7 +54,7 @@ def line_buffered() -> None:
             stream.reconfigure(line_buffering=True)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: flags.Flags) -> int:
     environ = _environment(options, os.environ)
     os.environ.update({name: environ[name] for name in _TOLD if name in environ})
     function_settings = settings.function_settings(environ)
@@ -84,6 +82,8 @@ def _load(chosen: settings.FunctionSettings) -> Program:
     # In the process that serves: the guard stays small and forks early.
     from functions_framework import loader  # noqa: PLC0415
 
+    gc.freeze()  # the framework's own; the user's file is imported as anywhere else
+    gc.enable()
     return loader.load(chosen)
 
 
@@ -111,12 +111,14 @@ def _guard(load: Callable[[], Program], chosen: settings.InstanceSettings) -> in
         raise
 
     def become(shared: page.Page, line: socket.socket) -> NoReturn:
+        gc.disable()  # as in main
         from functions_framework.serving import worker  # noqa: PLC0415  # as in _load
 
         worker.become(load, chosen, listener, worker.Tie(shared, line))
 
     # Connections queue from now on; that one may connect is said when a worker takes them.
     parent = guard.Guard(listener, become, count=chosen.workers, timeout=chosen.timeout, grace=chosen.grace)
+    gc.enable()
     try:
         return parent.run(listening=lambda: _greet(listener))
     finally:
@@ -127,9 +129,9 @@ def _greet(listener: socket.socket) -> None:
     notices.tell(f"listening on {listeners.address(listener)}")
 
 
-def _environment(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
+def _environment(options: flags.Flags, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment with the flags laid over it."""
-    flags = {
+    told = {
         "FUNCTION_TARGET": options.target,
         "FUNCTION_SOURCE": options.source,
         "FUNCTION_SIGNATURE_TYPE": options.signature_type,
@@ -140,44 +142,4 @@ def _environment(options: argparse.Namespace, environ: Mapping[str, str]) -> dic
         "OFN_FD": options.fd,
         "OFN_WORKERS": options.workers,
     }
-    return {**environ, **{name: value for name, value in flags.items() if value is not None}}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="functions-framework", description="Serve one Python function over HTTP.", epilog=_EXAMPLE
-    )
-    parser.add_argument(
-        "--target",
-        help="the function's name (FUNCTION_TARGET; default: every decorated one, else the one called function)",
-    )
-    parser.add_argument("--source", help="the file that holds it (FUNCTION_SOURCE; default: main.py)")
-    parser.add_argument(
-        "--signature-type",
-        help=f"{', '.join(SIGNATURES)}; of a function without decorator (FUNCTION_SIGNATURE_TYPE; default: http)",
-    )
-    parser.add_argument("--host", help="address to listen on (HOST; default: 0.0.0.0)")
-    parser.add_argument("--port", help="port to listen on (PORT; default: 8080)")
-    parser.add_argument("--unix-socket", help="path to listen at, not at host and port (OFN_UNIX_SOCKET)")
-    parser.add_argument("--fd", help="descriptor of an inherited socket to listen on (OFN_FD, LISTEN_FDS)")
-    parser.add_argument("--workers", help="processes that share the socket (OFN_WORKERS; default: 1)")
-    parser.add_argument(
-        "--asgi",
-        action="store_true",
-        help="HTTP functions get Starlette's request, declared by aio or not (FUNCTION_USE_ASGI)",
-    )
-    parser.add_argument(
-        "--debug",
-        action="store_true",
-        default=settings.switch(os.environ, "DEBUG"),
-        help="asyncio's debug mode, in one process so that a debugger has the terminal (DEBUG)",
-    )
-    parser.add_argument(
-        "--check", "--dry-run", action="store_true", default=settings.switch(os.environ, "DRY_RUN"),
-        help="load the function, say what it is, and end (DRY_RUN)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--describe", nargs="?", const="openapi", choices=_KINDS,
-        help="print the function's contract, as OpenAPI, AsyncAPI or JSON Schema, and end (default: openapi)",
-    )  # fmt: skip
-    return parser
+    return {**environ, **{name: value for name, value in told.items() if value is not None}}

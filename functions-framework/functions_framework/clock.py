@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 monotonic: Callable[[], float] = time.monotonic
 cpu_seconds: Callable[[], float] = time.process_time
@@ -43,9 +42,8 @@ def wall_nanoseconds() -> int:
 def process_age() -> float | None:
     """Seconds since this process was started or forked, to a hundredth; None where Linux's /proc is missing."""
     try:
-        fields = (
-            Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        )
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()
     except OSError:
         return None
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")

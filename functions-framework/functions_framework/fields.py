@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
-from urllib.parse import parse_qsl
 
 from functions_framework import errors
 
@@ -93,6 +92,10 @@ class Values(Mapping[str, str]):
     @classmethod
     def encoded(cls, text: str) -> Values:
         """The values of a query or a urlencoded form; raises BadRequest when there are too many."""
+        if not text:
+            return cls()
+        from urllib.parse import parse_qsl  # noqa: PLC0415  # a start takes as long as it needs, and few requests do
+
         try:
             return cls(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST))
         except ValueError as error:

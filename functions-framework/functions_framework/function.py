@@ -6,9 +6,9 @@ A value; signatures/ makes it, dispatch.py runs it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from functions_framework.record import dataclass
 from functions_framework.registry import Signature
 from functions_framework.request import Request
 from functions_framework.response import Reply

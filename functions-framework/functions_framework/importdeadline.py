@@ -7,11 +7,11 @@ back to Python is out of its reach; whoever waits for the process to be ready en
 from __future__ import annotations
 
 import linecache
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from functions_framework import exits
@@ -28,7 +28,7 @@ class _LateImport(BaseException):
 
 
 @contextmanager
-def importing(source: Path, seconds: float) -> Iterator[None]:
+def importing(source: str, seconds: float) -> Iterator[None]:
     """End an import of this file that takes longer.
 
     Raises:
@@ -62,16 +62,16 @@ def _alarm(_number: int, frame: FrameType | None) -> None:
     raise _LateImport(places)
 
 
-def _sentence(source: Path, places: Sequence[tuple[str, int]], seconds: float) -> str:
+def _sentence(source: str, places: Sequence[tuple[str, int]], seconds: float) -> str:
     where = _where(source, places)
     return (
-        f"{where} was still running after {seconds:g} seconds, so {source.name} was never imported; move what waits "
-        "into the function or a start-up hook, or raise OFN_IMPORT_SECONDS"
+        f"{where} was still running after {seconds:g} seconds, so {os.path.basename(source)} was never imported; "
+        "move what waits into the function or a start-up hook, or raise OFN_IMPORT_SECONDS"
     )
 
 
-def _where(source: Path, places: Sequence[tuple[str, int]]) -> str:
+def _where(source: str, places: Sequence[tuple[str, int]]) -> str:
     """File, line and text of the innermost frame beside the source, else of the innermost one."""
-    beside = [place for place in places if Path(place[0]).parent == source.parent]
+    beside = [place for place in places if os.path.dirname(place[0]) == os.path.dirname(source)]
     name, number = (beside or places)[0]
-    return f"{Path(name).name} line {number} (`{linecache.getline(name, number).strip()}`)"
+    return f"{os.path.basename(name)} line {number} (`{linecache.getline(name, number).strip()}`)"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from functions_framework import exits, routing
 from functions_framework.function import Function
 from functions_framework.program import Program
+from functions_framework.record import dataclass
 
 if TYPE_CHECKING:
     from functions_framework.calls.around import Plan
@@ -33,7 +34,7 @@ class Source:
     """The user's file: its values by name, and the folder that it is in."""
 
     values: Mapping[str, Any]  # Any: whatever the module holds
-    folder: Path
+    folder: str | PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,12 @@ def _only_own(environ: Mapping[str, str]) -> bool:
     return policy == "override"
 
 
-def _classes(folder: Path) -> Mapping[str, type[Any]]:
+def _classes(folder: str | PathLike[str]) -> Mapping[str, type[Any]]:
+    from pathlib import Path  # noqa: PLC0415  # as below
+
     from functions_framework import plugins  # noqa: PLC0415  # loaded where a context names hooks
 
-    return plugins.discover(folder)
+    return plugins.discover(Path(folder))
 
 
 def _tracer(context: Context | None, environ: Mapping[str, str], name: str) -> Tracer | None:

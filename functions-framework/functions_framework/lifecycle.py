@@ -10,9 +10,9 @@ import contextvars
 import dataclasses
 import inspect
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from traceback import extract_tb
 from typing import Any, TypeVar, cast
 
@@ -20,7 +20,7 @@ from functions_framework import exits
 from functions_framework.program import Hook, Program
 
 _log = logging.getLogger("functions_framework")
-_HERE = str(Path(__file__).parent)
+_HERE = os.path.dirname(__file__)
 _Call = TypeVar("_Call", bound=Callable[[], Any])  # Any: a hook's result is not looked at
 _Generator = Callable[[], Iterator[Any] | AsyncIterator[Any]]  # Any: what it yields means nothing
 _Lives = TypeVar("_Lives", bound=_Generator)
@@ -139,7 +139,7 @@ def _where(hook: Callable[[], Awaitable[None] | None], error: BaseException) -> 
         for frame in frames
         if "/asyncio/" not in frame.filename and "/concurrent/" not in frame.filename
     ]
-    place = f", {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
+    place = f", {os.path.basename(own[-1].filename)} line {own[-1].lineno}" if own else ""
     return f"the startup hook {_name(hook)}{place}"
 
 

@@ -5,7 +5,6 @@ It starts nothing; every failure is a StartError whose sentence says what to do.
 
 from __future__ import annotations
 
-import difflib
 import importlib.machinery
 import importlib.util
 import inspect
@@ -15,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +66,7 @@ def load(
     lifecycle.take()  # what another file noted in this process is not this one's
     with importdeadline.importing(source, settings.import_seconds):
         module = _import(source)
-    around = instrument.Source(vars(module), source.parent)
+    around = instrument.Source(vars(module), os.path.dirname(source))
     named = _find(module, settings)
     made = compose(named, around, signature=settings.signature, environ=environ, runtime=runtime)
     return lifecycle.joined(made)
@@ -118,35 +116,36 @@ def _has_context(program: Program, environ: Mapping[str, str]) -> bool:
     return bool(told) or any(function.signature == "openfunction" for function in program.functions)
 
 
-def _source(path: Path) -> Path:
-    source = path / "main.py" if path.is_dir() else path
-    if not source.is_file():
+def _source(given: str | os.PathLike[str]) -> str:
+    path = os.fspath(given)
+    source = os.path.join(path, "main.py") if os.path.isdir(path) else path
+    if not os.path.isfile(source):
         raise exits.StartError(
             "SourceNotFound",
-            f"there is no file {str(source)!r}; name the function's file with --source or FUNCTION_SOURCE",
+            f"there is no file {source!r}; name the function's file with --source or FUNCTION_SOURCE",
         )
-    return source.resolve()
+    return os.path.realpath(source)
 
 
-def _import(source: Path) -> ModuleType:
-    name = _module_name(source)
-    loader = importlib.machinery.SourceFileLoader(name, str(source))
+def _import(source: str) -> ModuleType:
+    name, folder = _module_name(source), os.path.dirname(source)
+    loader = importlib.machinery.SourceFileLoader(name, source)
     # With places to search it is a package too, so that `from .other import name` finds what lies beside it.
     spec = importlib.util.spec_from_file_location(
-        name, source, loader=loader, submodule_search_locations=[str(source.parent)]
+        name, source, loader=loader, submodule_search_locations=[folder]
     )
     if spec is None:
-        raise exits.StartError("SourceNotFound", f"{str(source)!r} cannot be imported; name a Python file")
+        raise exits.StartError("SourceNotFound", f"{source!r} cannot be imported; name a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    if str(source.parent) not in sys.path:
-        sys.path.insert(0, str(source.parent))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
         with frameworks.importing(module):
             loader.exec_module(module)
     except SystemExit as error:
         raise exits.StartError(
-            "ImportFailed", f"importing {source.name} ended the process with exit code {error.code}; "
+            "ImportFailed", f"importing {os.path.basename(source)} ended the process with exit code {error.code}; "
             'keep what starts a program under `if __name__ == "__main__":`'
         ) from error  # fmt: skip
     except Exception as error:
@@ -154,17 +153,17 @@ def _import(source: Path) -> ModuleType:
     return module
 
 
-def _module_name(source: Path) -> str:
+def _module_name(source: str) -> str:
     """The file's stem, as other modules of the user import it; prefixed when that would shadow a module in use."""
-    stem = source.stem
+    stem = os.path.splitext(os.path.basename(source))[0]
     taken = stem in sys.modules or stem in sys.stdlib_module_names or not stem.isidentifier()
     return f"function_{stem}" if taken else stem
 
 
-def _failure(source: Path, error: Exception) -> exits.StartError:
+def _failure(source: str, error: Exception) -> exits.StartError:
     where = _where(source, error)
     if isinstance(error, SyntaxError):
-        file = Path(error.filename).name if error.filename else source.name
+        file = os.path.basename(error.filename or source)
         line = f" line {error.lineno}" if error.lineno else ""  # a null byte has none
         text = f" in `{error.text.strip()}`" if error.text else ""
         return exits.StartError("SyntaxError", f"{file}{line}: {error.msg}{text}")
@@ -176,14 +175,18 @@ def _failure(source: Path, error: Exception) -> exits.StartError:
     return exits.StartError("ImportFailed", f"{where}: {type(error).__name__}: {error}")
 
 
-def _where(source: Path, error: Exception) -> str:
+def _where(source: str, error: Exception) -> str:
     """File and line of the user's code that was running, else the source."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent == source.parent
+        if os.path.dirname(frame.filename) == os.path.dirname(source)
     ]
-    return f"{Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else source.name
+    return (
+        f"{os.path.basename(frames[-1].filename)} line {frames[-1].lineno}"
+        if frames
+        else os.path.basename(source)
+    )
 
 
 def _find(module: ModuleType, settings: FunctionSettings) -> list[tuple[str, Callable[..., Any]]]:
@@ -199,7 +202,7 @@ def _find(module: ModuleType, settings: FunctionSettings) -> list[tuple[str, Cal
     if found is not None:
         raise exits.StartError(
             "FunctionNotFound",
-            f"{settings.target!r} in {settings.source.name} is a {type(found).__name__}; name a function",
+            f"{settings.target!r} in {os.path.basename(settings.source)} is a {type(found).__name__}; name a function",
         )
     raise exits.StartError("FunctionNotFound", _not_found(module, settings))
 
@@ -235,9 +238,11 @@ def _not_found(module: ModuleType, settings: FunctionSettings) -> str:
         for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__
     ]
+    import difflib  # noqa: PLC0415  # for this sentence alone
+
     near = difflib.get_close_matches(settings.target, own, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, own[:5])) or 'none'}"
     return (
-        f"{settings.source.name} has no function {settings.target!r}; {hint}; "
+        f"{os.path.basename(settings.source)} has no function {settings.target!r}; {hint}; "
         "name the function with --target or FUNCTION_TARGET"
     )

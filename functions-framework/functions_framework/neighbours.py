@@ -8,32 +8,33 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from functions_framework import exits
 
 OURS = "openfunction-functions-framework"
-_OTHER = re.compile(r"((?:ofn_)?functions_framework)-([^-]+)(?:-[^-]+)?\.(?:dist|egg)-info", re.IGNORECASE)
+_OTHER = (
+    r"(?i)((?:ofn_)?functions_framework)-([^-]+)(?:-[^-]+)?\.(?:dist|egg)-info"  # compiled if there is one
+)
 
 
-def refuse(folder: Path = Path(__file__).parent.parent) -> None:
+def refuse(folder: str = os.path.dirname(os.path.dirname(__file__))) -> None:
     """Raise StartError TwoFrameworks when another one is installed beside this package."""
     if told := sentence(others([folder])):
         raise exits.StartError("TwoFrameworks", told)
 
 
-def others(folders: Iterable[str | Path]) -> list[tuple[str, str]]:
+def others(folders: Iterable[str | os.PathLike[str]]) -> list[tuple[str, str]]:
     """Name and version of every other functions framework that is installed in these folders."""
     found = []
     for folder in folders:
         try:
-            names = os.listdir(folder)  # noqa: PTH208  # half the time of Path.iterdir, and this is at every start
+            names = os.listdir(folder)  # half the time of Path.iterdir, and this is at every start
         except OSError:  # a path that does not exist, or a zip file
             continue
         found += [
             match.groups()
             for name in names
-            if "unctions_framework-" in name and (match := _OTHER.fullmatch(name))
+            if "unctions_framework-" in name and (match := re.fullmatch(_OTHER, name))
         ]
     return [(name.lower().replace("_", "-"), version) for name, version in found]
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from functions_framework import routing
 from functions_framework.function import Function
+from functions_framework.record import dataclass
 from functions_framework.request import Request
 from functions_framework.response import Answer
 
@@ -35,7 +36,7 @@ class Program:
     """
 
     functions: tuple[Function, ...]
-    endpoints: Mapping[bytes, Endpoint] = field(default_factory=dict)
+    endpoints: Mapping[bytes, Endpoint] = MappingProxyType({})
     starts: tuple[Hook, ...] = ()
     stops: tuple[Hook, ...] = ()
     checks: tuple[Callable[[], str], ...] = ()

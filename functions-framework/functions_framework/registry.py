@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MethodType
+from types import MappingProxyType, MethodType
 from typing import Any, Literal, TypeVar, cast, overload
+
+from functions_framework.record import dataclass
 
 Signature = Literal["http", "cloudevent", "event", "openfunction", "typed", "websocket"]
 SIGNATURES: tuple[Signature, ...] = ("http", "cloudevent", "event", "openfunction", "typed", "websocket")
@@ -27,7 +28,7 @@ class Note:
     methods: frozenset[str] = frozenset()
     inline: bool = False  # a `def` that never blocks runs on the loop, without a thread
     concurrency: int = 0  # calls at the same time; 0: as many as come
-    options: Mapping[str, Any] = field(default_factory=dict)  # Any: what one signature alone reads
+    options: Mapping[str, Any] = MappingProxyType({})  # Any: what one signature alone reads
 
 
 @overload

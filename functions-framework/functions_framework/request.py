@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
 from functions_framework import errors, fields, jsons
 from functions_framework.fields import Fields, Headers, Values
@@ -71,7 +70,11 @@ class Request:
     def path(self) -> str:
         """The decoded path, beginning with a slash."""
         raw = self.raw_path.decode("latin-1")
-        return unquote(raw) if "%" in raw else raw
+        if "%" not in raw:
+            return raw
+        from urllib.parse import unquote  # noqa: PLC0415  # as in fields.py
+
+        return unquote(raw)
 
     @property
     def query_string(self) -> bytes:
@@ -116,6 +119,8 @@ class Request:
     @property
     def base_url(self) -> str:
         """The address without the query."""
+        from urllib.parse import quote  # noqa: PLC0415  # as in fields.py
+
         return f"http://{self.host}{quote(self.path, safe=_IN_PATH)}"
 
     @property

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from functions_framework import errors, jsons
+from functions_framework import errors, jsons, reasons
+from functions_framework.record import dataclass
 
 HeaderInput: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
 Answer: TypeAlias = tuple[int, bytes, bytes]
@@ -50,12 +49,12 @@ _SERVERS_OWN = frozenset({
     "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "date", "x-ofn-revision",
 })  # fmt: skip
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_COOKIE_VALUE = re.compile(r'[^\x00-\x20",;\\\x7f-\U0010ffff]*')
+_COOKIE_VALUE = r"[!#-+\--:<-\[\]-~]*"  # RFC 6265 §4.1.1; compiled when a cookie is set
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 STATUS_LINES: Mapping[int, bytes] = {
     **{code: b"HTTP/1.1 %d \r\n" % code for code in range(200, 600)},
-    **{code.value: f"HTTP/1.1 {code.value} {code.phrase}\r\n".encode() for code in HTTPStatus if code >= 200},
+    **{code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in reasons.REASONS.items()},
 }
 BODILESS = frozenset({204, 304})
 
@@ -95,7 +94,7 @@ class Response:
         self, name: str, value: str, *, attributes: str = "Path=/; HttpOnly; SameSite=Lax"
     ) -> None:
         """Add a Set-Cookie field; raises ValueError for a name or value that would end early or add attributes."""
-        if not _NAME.fullmatch(name) or not _COOKIE_VALUE.fullmatch(value):
+        if not _NAME.fullmatch(name) or not re.fullmatch(_COOKIE_VALUE, value):
             raise ValueError(
                 f"the cookie {name!r} or its value holds what a cookie cannot; encode it, as urllib.parse.quote does"
             )

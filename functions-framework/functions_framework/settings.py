@@ -6,10 +6,10 @@ It reads an environment it is given and refuses what it cannot read, naming the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 
 from functions_framework import exits
+from functions_framework.record import dataclass
 from functions_framework.registry import SIGNATURES, Signature
 
 MIB = 1 << 20
@@ -20,7 +20,7 @@ MAX_TYPED = 1 * MIB  # a second of checking, at the worst, for which nothing els
 class FunctionSettings:
     """Which function: file, name, and the signature that applies when no decorator says one."""
 
-    source: Path = Path("main.py")
+    source: str | PathLike[str] = "main.py"
     target: str = "function"
     signature: Signature = "http"
     named: bool = False  # False when `target` is only the default
@@ -76,7 +76,7 @@ def function_settings(environ: Mapping[str, str]) -> FunctionSettings:
     """Read FUNCTION_* and GOOGLE_FUNCTION_* (Google's names) or FUNC_* (OpenFunction's)."""
     target = _first(environ, _TARGET)
     return FunctionSettings(
-        source=Path(_first(environ, _SOURCE) or "main.py"),
+        source=_first(environ, _SOURCE) or "main.py",
         target=target or "function",
         signature=signature(_first(environ, _SIGNATURE) or "http"),
         named=bool(target),

@@ -6,10 +6,10 @@ It opens no stream; flow.py does.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from functions_framework import jsons
+from functions_framework.record import dataclass
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions_framework import cli, exits, settings
+from functions_framework import exits, flags, settings
 from functions_framework.dapr import settings as sidecar
 from tests.docs import pages
 
@@ -47,7 +47,7 @@ def test_the_variables_of_the_page_are_those_of_the_code() -> None:
 
 
 def test_the_flags_of_the_page_are_those_of_the_command() -> None:
-    actions = [action for action in cli._parser()._actions if action.dest != "help"]
+    actions = [action for action in flags.parser()._actions if action.dest != "help"]
     assert [words(flag) for flag, *_ in FLAGS] == [list(action.option_strings) for action in actions]
     for (_, variable, *_), action in zip(FLAGS, actions, strict=True):
         assert all(word in (action.help or "") for word in words(variable)), action.option_strings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from functions_framework import exits, settings
@@ -13,7 +11,7 @@ def test_googles_names_come_before_openfunctions() -> None:
     got = settings.function_settings(
         {"FUNCTION_TARGET": "a", "FUNC_NAME": "b", "FUNC_SRC": "f.py", "FUNCTION_SIGNATURE_TYPE": "event"}
     )
-    assert (got.target, got.source, got.signature, got.named) == ("a", Path("f.py"), "event", True)
+    assert (got.target, got.source, got.signature, got.named) == ("a", "f.py", "event", True)
 
 
 def test_the_names_of_googles_buildpacks_are_read() -> None:
@@ -25,12 +23,12 @@ def test_the_names_of_googles_buildpacks_are_read() -> None:
             "FUNC_NAME": "b",
         }
     )
-    assert (got.target, got.source, got.signature) == ("a", Path("f.py"), "cloudevent")
+    assert (got.target, got.source, got.signature) == ("a", "f.py", "cloudevent")
 
 
 def test_nothing_set_means_googles_defaults() -> None:
     got = settings.function_settings({})
-    assert (got.target, got.source, got.signature, got.named) == ("function", Path("main.py"), "http", False)
+    assert (got.target, got.source, got.signature, got.named) == ("function", "main.py", "http", False)
 
 
 def test_an_instance_reads_address_limits_and_identity() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import os
 import types
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from functions_framework.program import Program
 from functions_framework.response import Answer
 
 _log = logging.getLogger("functions_framework")
-_HERE = str(Path(__file__).parent.parent)
+_HERE = os.path.dirname(os.path.dirname(__file__))
 _STATUS = b"x-openfunction-status: %s\r\n"
 # The user's code raised; Google's platform reads the second line.
 _CRASH = response.plain(

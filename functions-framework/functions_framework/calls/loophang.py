@@ -6,9 +6,9 @@ It is for code on the loop that never yields; threads are the pool's. It needs t
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
 from functions_framework import clock, errors
@@ -18,11 +18,11 @@ _LONGEST = 1.0
 _SHORTEST = 0.05
 _LEAST_LEASH = 0.002
 _ON_TIME = 0.98  # of two clocks, one may be a little late
-_HERE = str(Path(__file__).parent.parent)
-_PYTHONS = str(Path(signal.__file__).parent)
+_HERE = os.path.dirname(os.path.dirname(__file__))
+_PYTHONS = os.path.dirname(signal.__file__)
 _PACKAGES = "-packages/"  # site-packages and dist-packages lie below Python's own
 # Code that runs the loop or is run by it; an error raised there would end the process.
-_LOOPS = (str(Path(asyncio.__file__).parent), f"{_HERE}/serving/instance.py")
+_LOOPS = (os.path.dirname(asyncio.__file__), f"{_HERE}/serving/instance.py")
 
 
 class BlockedError(errors.FrameworkError):

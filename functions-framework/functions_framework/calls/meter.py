@@ -6,7 +6,8 @@ It is the arithmetic of Knative's queue-proxy (pkg/network/stats.go); it sends n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from functions_framework.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

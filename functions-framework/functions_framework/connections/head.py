@@ -13,7 +13,7 @@ from functions_framework.response import Answer
 
 # RFC 3986 §3.2.2 host and port, without user: a name, an IPv4 address or a bracketed IPv6 address.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z.~_-]+)?\]|[0-9A-Za-z._~!$&'()*+;=%-]*)(?::[0-9]*)?")
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+_ABSOLUTE = rb"(?i:https?)://([^/?#]*)([^#]*)"  # compiled when a proxy sends one
 REASONS = {
     400: "This is no valid HTTP request.",
     408: "The request did not arrive in time.",
@@ -50,7 +50,7 @@ def path_form(method: str, target: bytes, fields: list[tuple[bytes, bytes]]) -> 
         return 501, target
     if target == b"*":
         return 204 if method == "OPTIONS" else 400, target
-    found = _ABSOLUTE.fullmatch(target)
+    found = re.fullmatch(_ABSOLUTE, target)
     if found is None or not found[1] or not is_host(found[1]):
         return 400, target
     fields[:] = [(name, value) for name, value in fields if name.lower() != b"host"]

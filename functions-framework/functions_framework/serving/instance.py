@@ -11,12 +11,15 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from functions_framework import clock, exits, lifecycle
 from functions_framework.program import Program
-from functions_framework.serving import ending, link, server
+from functions_framework.serving import ending, server
 from functions_framework.settings import InstanceSettings
+
+if TYPE_CHECKING:
+    from functions_framework.serving import link
 
 _log = logging.getLogger("functions_framework")
 
@@ -150,11 +153,12 @@ class Instance:
         self._patience = site.loop.call_later(_NODE_ANSWERS_WITHIN, self.drain, grace)
 
     async def _link(self, site: server.Server) -> None:
-        if self._settings.control:
-            self._line = link.Link(
-                self._settings.control, self._settings.instance, load=site.meter, orders=self
-            )
-            await self._line.run()
+        if not self._settings.control:
+            return
+        from functions_framework.serving import link  # noqa: PLC0415  # none of the standalone command's
+
+        self._line = link.Link(self._settings.control, self._settings.instance, load=site.meter, orders=self)
+        await self._line.run()
 
     async def _end(self, site: server.Server, seconds: float) -> None:
         """Drain, unless a later order (stop, or the signal once more) cuts it short."""

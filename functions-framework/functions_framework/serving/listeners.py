@@ -5,11 +5,11 @@ It accepts nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
 from collections.abc import MutableMapping
-from pathlib import Path
 
 from functions_framework import exits
 from functions_framework.settings import InstanceSettings
@@ -27,7 +27,7 @@ def of(settings: InstanceSettings, environ: MutableMapping[str, str]) -> socket.
     if settings.fd >= 0:
         return _inherited(settings.fd)
     if settings.unix_socket:
-        return at_path(Path(settings.unix_socket))
+        return at_path(settings.unix_socket)
     if given:
         return _inherited(_FIRST_GIVEN)
     return bind(settings.host, settings.port)
@@ -50,12 +50,12 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def at_path(path: Path) -> socket.socket:
+def at_path(path: str) -> socket.socket:
     """A Unix socket bound to a path, in the place of one that nobody serves; raises StartError AddressInUse."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _make_room(path)
-        listener.bind(str(path))
+        listener.bind(path)
     except OSError as error:
         listener.close()
         raise exits.StartError(
@@ -69,7 +69,7 @@ def remove(listener: socket.socket, path: str) -> None:
     """Take the path of a Unix socket away after its last use."""
     listener.close()
     if path:
-        Path(path).unlink(missing_ok=True)
+        _unlink(path)
 
 
 def address(listener: socket.socket) -> str:
@@ -106,16 +106,21 @@ def _inherited(descriptor: int) -> socket.socket:
     return listener
 
 
-def _make_room(path: Path) -> None:
+def _make_room(path: str) -> None:
     try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise FileExistsError("a file that is no socket is there")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            probe.connect(str(path))
+            probe.connect(path)
         except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
+            _unlink(path)
             return
     raise FileExistsError("another process serves it")
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -7,13 +7,13 @@ with the parameters of ASGI or WSGI is an application of either.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -71,7 +71,7 @@ def uses_flask(written: Callable[..., Any]) -> bool:
     if module is None:
         return False
     own = list(_own(module))
-    if any(_imports_flask(Path(str(each.__file__))) for each in own):
+    if any(_imports_flask(str(each.__file__)) for each in own):
         return find_spec("flask") is not None
     return "flask" in sys.modules and any(map(_names_flask, own))
 
@@ -79,7 +79,7 @@ def uses_flask(written: Callable[..., Any]) -> bool:
 def importing(module: ModuleType) -> AbstractContextManager[object]:
     """What a user's module is imported in: the context of its Flask application, where its file imports Flask."""
     file = module.__file__
-    if file is None or not _imports_flask(Path(file)) or find_spec("flask") is None:
+    if file is None or not _imports_flask(file) or find_spec("flask") is None:
         return nullcontext()
     from functions_framework.signatures import flask_style  # noqa: PLC0415  # imports Flask
 
@@ -97,9 +97,10 @@ def _parameters(written: Any) -> tuple[str, ...]:  # Any: functions and objects 
     return names if call is written else names[1:]
 
 
-def _imports_flask(file: Path) -> bool:
+def _imports_flask(file: str) -> bool:
     try:
-        text = file.read_bytes()
+        with open(file, "rb") as opened:
+            text = opened.read()
     except OSError:  # a module of a zip file, or one whose file has gone
         return False
     return b"flask" in text and _IMPORT.search(text) is not None
@@ -115,12 +116,12 @@ def _names_flask(module: ModuleType) -> bool:
 
 def _own(module: ModuleType) -> Iterator[ModuleType]:
     """The user's modules: this one, and those of what it uses that lie beside it or below."""
-    home = Path(getattr(module, "__file__", None) or "/nowhere/at/all").parent
+    home = os.path.dirname(getattr(module, "__file__", None) or "/nowhere/at/all")
     seen, waiting = {module.__name__}, [module]
     while waiting:
         current = waiting.pop()
         file = getattr(current, "__file__", None)
-        if not file or not Path(file).is_relative_to(home) or "site-packages" in file:
+        if not file or not file.startswith(os.path.join(home, "")) or "site-packages" in file:
             continue
         yield current
         new = _used(current) - seen

@@ -29,6 +29,8 @@ from functions_framework.serving import instance
 from functions_framework.templates import child, dependencies, footprint, peer, privatepages, rehearsal
 
 _POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# What the standalone command imports when it is needed; a template has it before the fork, where it is shared.
+_LATER = ("uvloop", "urllib.parse", "functions_framework.serving.link")
 _LOOK_EVERY_MS = 2000
 _BACKLOG = 64
 _QUIET_WITHIN = 0.2  # a thread that an import ended is gone by then
@@ -69,8 +71,9 @@ def _import_all(names: Sequence[str]) -> None:
 def _warmed(load: Callable[[], Program | None]) -> Warm:
     for name in _POOL_VARIABLES:
         os.environ[name] = "1"
-    if util.find_spec("uvloop") is not None:
-        import_module("uvloop")
+    for name in _LATER:
+        if util.find_spec(name) is not None:
+            import_module(name)
     before = footprint.take()
     program = load()
     pools = _pools()
@@ -332,7 +335,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _rehearse(options.socket.parent)
         chosen = settings.function_settings(os.environ)
         layer: Path | None = options.dependencies
-        load = (lambda: warm_up(chosen)) if layer is None else lambda: warm_dependencies(chosen.source, layer)
+        load = (
+            (lambda: warm_up(chosen))
+            if layer is None
+            else lambda: warm_dependencies(Path(chosen.source), layer)
+        )
         _serve(load, options.socket, options.exits)
     except exits.StartError as error:
         cli.tell(error)
