@@ -49,8 +49,8 @@ conformance: setup ## the conformance families, each with its number of cases; A
 	@JOBS=$$(nproc) tools/dapr/build.sh
 	@OFN_TEST_REQUIRE=all $(BIN)/python -m tests.conformance $(ARGS)
 
-fault: setup
-	@echo "$@: no suite yet; see 'State of the work' in ARCHITECTURE.md" >&2; exit 2
+fault: setup ## kill -9 of everything in turn while events and requests run; ARGS=events or platform
+	@$(BIN)/python -m tests.fault $(ARGS)
 
 install: setup ## install the four distributions into PREFIX (default ~/.local/share/openfunction-py) with ofn in PREFIX/bin
 	@PYTHON=$(PYTHON) tools/install.sh "$${PREFIX:-$$HOME/.local/share/openfunction-py}"

@@ -203,11 +203,21 @@ def _end_roles(home: homes.Home) -> int:
 
 
 def _end_strays(home: homes.Home) -> int:
-    """End instances and templates of a node that was killed: every process whose environment names this home."""
-    strays = [identity for pid in _pids() if (identity := _of_home(pid, home)) is not None]
+    """End what a node that was killed left: what it recorded, and processes whose environment names this home."""
+    strays = {identity for pid in _pids() if (identity := _of_home(pid, home)) is not None}
+    strays |= {one for one in _recorded(home) if processes.is_alive(one)}
     for identity in strays:
         pidfiles.end(identity, grace=2, group=True)
     return len(strays)
+
+
+def _recorded(home: homes.Home) -> set[processes.Identity]:
+    """Instances and templates by the records of their node; dependency templates carry no mark of it."""
+    from openfunction_py.node import records, templates  # noqa: PLC0415 - `ofn` starts without them
+
+    pods = [record for _, record in records.load_all(home.pods) if record is not None]
+    of_pods = {one.identity for pod in pods for one in pod.containers.values() if one.identity is not None}
+    return of_pods | {about.identity for about in templates.recorded(home)}
 
 
 def _pids() -> list[int]:

@@ -470,14 +470,22 @@ def recorded_exit(path: Path, pid: int) -> int | None:
     return found
 
 
-async def end_recorded(home: Home) -> None:
-    """End every template this home knows of; for a node that is asked to stop."""
+def recorded(home: Home) -> list[About]:
+    """The templates this home knows of, alive or not."""
+    found = []
     for path in home.templates.glob("*.json"):
         with contextlib.suppress(KeyError):
-            about = About.from_record(files.read_json(path) or {})
-            if processes.is_alive(about.identity):
-                processes.kill_group(about.identity)
-                await processes.ended(about.identity)
-            processes.collect(about.identity.pid)
+            found.append(About.from_record(files.read_json(path) or {}))
+    return found
+
+
+async def end_recorded(home: Home) -> None:
+    """End every template this home knows of; for a node that is asked to stop."""
+    for about in recorded(home):
+        if processes.is_alive(about.identity):
+            processes.kill_group(about.identity)
+            await processes.ended(about.identity)
+        processes.collect(about.identity.pid)
+    for path in home.templates.glob("*.json"):
         _remove_files(home, path.stem)
     shutil.rmtree(home.run / FOLDER, ignore_errors=True)
