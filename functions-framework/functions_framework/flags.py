@@ -1,7 +1,7 @@
 """The flags of the command line, read without argparse where nothing is wrong with them.
 
-argparse and its messages take as long to load as the rest of the command; whoever asks for help, abbreviates or
-mistypes gets it, and the two agree on everything else.
+argparse and its messages take some ten milliseconds to load; whoever asks for help, abbreviates or mistypes gets
+it, and the two agree on everything else.
 """
 
 from __future__ import annotations
