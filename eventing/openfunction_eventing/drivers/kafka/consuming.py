@@ -133,7 +133,8 @@ class Reader:
             in_place=True,
             delays=(settings.retry,) if settings.component.text("consumeRetryInterval") else (),
         )
-        session = max(options.ack_wait or settings.session, _LEAST_SESSION)
+        # A reader that died is known by its heartbeats, which go on while a handler takes its time.
+        session = max(min(options.ack_wait or settings.session, settings.session), _LEAST_SESSION)
         newest = settings.newest if options.start is None else options.start == "new"
         self._client = AIOKafkaConsumer(
             group_id=self._group,
