@@ -60,10 +60,9 @@ class Broker:
     def start(self) -> None:
         """Run it; returns when the port answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        command = self.command()
         self._log = (self.folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            self.command(), stdout=self._log, stderr=self._log, start_new_session=True
-        )
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
         pause = threading.Event()
         for _ in range(int(self._seconds / 0.02)):
             if self._answers():
