@@ -64,13 +64,19 @@ def _spec(document: Document) -> Document:
     return spec
 
 
+def _filled(spec: Document) -> Document:
+    """The fields that say something: an empty list is an absent one."""
+    return {name: value for name, value in spec.items() if value not in (None, [], {})}
+
+
 def _selector(new: Document, old: Document) -> Iterator[Cause]:
     yield from _fixed("spec.selector", _spec(new).get("selector"), _spec(old).get("selector"))
 
 
 def _stateful_set(new: Document, old: Document) -> Iterator[Cause]:
     left = [
-        {name: value for name, value in _spec(one).items() if name not in SET_MUTABLE} for one in (new, old)
+        {name: value for name, value in _filled(_spec(one)).items() if name not in SET_MUTABLE}
+        for one in (new, old)
     ]
     if left[0] != left[1]:
         named = ", ".join(f"'{name}'" for name in SET_MUTABLE[:-1])
@@ -125,7 +131,7 @@ def _address(service: Document) -> str:
 
 
 def _pod(new: Document, old: Document) -> Iterator[Cause]:
-    now, before = _spec(new), _spec(old)
+    now, before = _filled(_spec(new)), _filled(_spec(old))
     for field in ("containers", "initContainers"):
         if len(now.get(field) or ()) != len(before.get(field) or ()):
             yield Cause(f"spec.{field}", FORBIDDEN, "Forbidden: pod updates may not add or remove containers")

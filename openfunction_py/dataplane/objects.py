@@ -47,11 +47,12 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
                 prefixes[gateways.render_path(gateway, target.function, target.namespace)] = target
             except gateways.TemplateError as error:
                 problems.append(f"Gateway {gateway.metadata.namespace}/{gateway.metadata.name}: {error}")
+    taken = own_domains(served)
     for route in sorted(objects.routes, key=age):
         for name in chosen_hosts(route):
-            hosts.setdefault(
-                name, make_target(route)
-            )  # no user takes a name that a Gateway or an older Route gave
+            # No user takes a name that a Gateway or an older Route gave, nor all those that a Gateway may give.
+            if not (name.startswith("*.") and lies_in(name[2:], taken)):
+                hosts.setdefault(name, make_target(route))
     table = RouteTable(
         hosts=hosts,
         prefixes=prefixes,
@@ -59,6 +60,18 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
         domains=frozenset(gateway.spec.domain.lower() for gateway in served if gateway.spec.domain),
     )
     return table, tuple(dict.fromkeys(problems))
+
+
+def own_domains(served: Iterable[Gateway]) -> frozenset[str]:
+    """The domains in which Gateways name functions, outside and inside."""
+    specs = [gateway.spec for gateway in served]
+    outside = {spec.domain.lower() for spec in specs if spec.domain}
+    return frozenset(outside | {(spec.cluster_domain or gateways.CLUSTER_DOMAIN).lower() for spec in specs})
+
+
+def lies_in(name: str, domains: Iterable[str]) -> bool:
+    """Whether a name is one of the domains, or below one."""
+    return any(name == domain or name.endswith(f".{domain}") for domain in domains)
 
 
 def age(route: Route) -> tuple[str, str, str]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 
-from openfunction_py.wire import channel
+from openfunction_py.wire import channel, route_tables
 from openfunction_py.wire.messages import Routes
-
-Table = dict[str, str]
+from openfunction_py.wire.route_tables import Table
 
 
 class Board:
@@ -30,8 +29,7 @@ class Board:
 
     def put(self, name: str, said: Routes) -> None:
         """Take in what a gateway says; its table is replaced, never changed, as followers compare."""
-        before = {} if said.whole else self._tables.get(name, {})
-        self._tables[name] = {**before, **said.routes}
+        self._tables[name] = route_tables.taken(self._tables.get(name, {}), said)
         self._announce()
 
     def close(self, name: str) -> None:
@@ -64,7 +62,5 @@ def differences(told: Mapping[str, Table], held: Mapping[str, Table]) -> Iterato
         yield Routes(name, gone=True)
     for name, table in held.items():
         before = told.get(name)
-        if before is None:
-            yield Routes(name, table, whole=True)
-        elif news := {uid: key for uid, key in table.items() if before.get(uid) != key}:
-            yield Routes(name, news)
+        if table is not before:
+            yield from route_tables.steps(before, table, name)

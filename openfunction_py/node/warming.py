@@ -26,8 +26,10 @@ logger = log.get("node.warming")
 
 
 def runs_sidecar(pod: core.Pod) -> bool:
-    """Whether a sidecar is in a Pod."""
-    return any(one.image == SIDECAR.image and one.args[:1] == SIDECAR.args for one in pod.spec.containers)
+    """Whether a sidecar is in a Pod that has not ended."""
+    return pod.status.phase not in ("Succeeded", "Failed") and any(
+        one.image == SIDECAR.image and one.args[:1] == SIDECAR.args for one in pod.spec.containers
+    )
 
 
 class SidecarKeeper:

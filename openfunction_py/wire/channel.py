@@ -66,12 +66,23 @@ class Channel:
 
 
 async def tell_until_ended(link: Channel, telling: Coroutine[Any, Any, None]) -> None:
-    """Run what writes to a channel until the other side, which has nothing to say, ends it."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(_while_taken(telling))
-        while await link.receive() is not None:
-            continue
-        task.cancel()
+    """Run what writes to a channel until the other side, which has nothing to say, ends it.
+
+    Raises:
+        control.FrameError: a message is too long, or the other side sent foreign bytes.
+        OSError: the channel broke.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_while_taken(telling))
+            while await link.receive() is not None:
+                continue
+            task.cancel()
+    except ExceptionGroup as errors:
+        _, rest = errors.split((OSError, control.FrameError))
+        if rest is not None:
+            raise
+        raise errors.exceptions[0] from errors  # callers know a line's failures by their types
 
 
 async def _while_taken(telling: Coroutine[Any, Any, None]) -> None:

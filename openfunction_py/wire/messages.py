@@ -88,7 +88,8 @@ class Load:
 class Routes:
     """What a gateway's route table holds: the uid of each Route with its traffic, as `traffic.key` writes it.
 
-    Entries replace those told before, or with `whole` all of them; `gone` ends a gateway, and without a name every one.
+    Entries replace those told before, or with `whole` all of them, and an empty one takes a Route away; `gone` ends a
+    gateway, and without a name every one.
     """
 
     gateway: str = ""

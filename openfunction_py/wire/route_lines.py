@@ -12,7 +12,7 @@ from pathlib import Path
 
 from functions_framework import control
 from openfunction_py.lib import log
-from openfunction_py.wire import channel, messages
+from openfunction_py.wire import channel, messages, route_tables
 from openfunction_py.wire.messages import Routes
 
 FIRST_PAUSE = 0.05
@@ -59,15 +59,13 @@ class Announcer:
             await link.close()
 
     async def _tell(self, link: channel.Channel) -> None:
-        told: dict[str, str] = {}
-        whole = True
+        told: dict[str, str] | None = None
         while True:
             self._changed.clear()
             held = self._held or {}
-            news = {uid: key for uid, key in held.items() if told.get(uid) != key}
-            if whole or news:
-                await link.send(Routes(routes=news, whole=whole).to_wire())
-            told, whole = held, False
+            for message in route_tables.steps(told, held):
+                await link.send(message.to_wire())
+            told = held
             await self._changed.wait()
 
 

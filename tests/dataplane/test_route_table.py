@@ -114,6 +114,15 @@ def test_a_wild_host_name_takes_what_lies_below_and_the_longest_wins(host: str, 
     assert (match.target.function if match else "") == function
 
 
+@pytest.mark.parametrize(
+    "host", ["*.localhost", "*.demo.localhost", "*.cluster.local", "*.demo.svc.cluster.local"]
+)
+def test_no_wild_host_name_takes_names_that_a_gateway_gives(host: str) -> None:
+    made = table(named("greedy", host, "1"))
+    assert host not in made.hosts
+    assert made.match(f"absent{host[1:]}", "/") is None
+
+
 def test_templates_of_the_gateway_shape_host_and_path() -> None:
     own = gateway(
         domain="example.org",

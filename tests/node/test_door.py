@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from functions_framework import control
 from openfunction_py.node import door, logs
 from openfunction_py.node.sandbox import Level
 from openfunction_py.wire import channel
@@ -89,10 +91,13 @@ async def test_what_gateways_route_reaches_control_and_their_end_too(
         whole = await anext(heard)
         announcer.tell({"early": "a", "late": "b"})
         news = await anext(heard)
+        announcer.tell({"late": "b"})
+        less = await anext(heard)
         gateway.cancel()
         end = await anext(heard)
     assert (whole.routes, whole.whole) == ({"early": "a"}, True)
     assert (news.routes, news.whole, news.gateway) == ({"late": "b"}, False, whole.gateway)
+    assert (less.routes, less.whole) == ({"early": ""}, False)
     assert (end.gateway, end.gone) == (whole.gateway, True)
 
 
@@ -113,6 +118,28 @@ async def test_after_the_nodes_restart_gateways_say_everything_again(
         gateway.cancel()
     assert [one.routes for one in said if one.whole] == [{"u": "a"}] * 2
     assert said[-1] == Routes(gone=True)
+
+
+async def test_what_cannot_be_told_of_routes_ends_the_line_and_not_the_gateway(
+    opened: door.Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announcer, failures = Announcer(tmp_path / "s"), 0
+    encode = control.encode
+
+    def failing(message: Mapping[str, Any]) -> bytes:
+        nonlocal failures
+        if message["type"] == "routes" and failures < 2:
+            failures += 1
+            raise control.FrameError("too long")
+        return encode(message)
+
+    monkeypatch.setattr(control, "encode", failing)
+    announcer.tell({"u": "a"})
+    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+        gateway = group.create_task(announcer.run())
+        await until(lambda: {"u": "a"} in opened._routes._tables.values())
+        gateway.cancel()
+    assert failures == 2
 
 
 async def test_a_report_to_a_node_that_is_away_is_dropped(tmp_path: Path) -> None:

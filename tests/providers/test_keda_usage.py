@@ -116,6 +116,15 @@ async def test_beside_another_trigger_it_keeps_nothing_awake(fresh: houses.House
     await fresh.until(keda.ScaledObject, "o", says("Ready", "True"))
 
 
+async def test_beside_a_trigger_that_cannot_be_completed_it_wakes_nothing(fresh: houses.House) -> None:
+    await fresh.client.create(asking(0))
+    asked = {"type": "prometheus", "metadata": {"query": "q"}, "authenticationRef": {"name": "absent"}}
+    await fresh.client.create(scaled(asked, trigger("cpu", "50", "Utilization"), cooldownPeriod=0))
+    seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False"))
+    assert "absent" in next(one.message for one in seen.status.conditions if one.type == "Ready")
+    assert (await fresh.client.get(apps.Deployment, "d", namespace="default")).spec.replicas == 0
+
+
 def test_the_node_measures_the_cpu_of_a_process_and_of_all_its_session() -> None:
 
     before = processes.cpu(os.getpid())

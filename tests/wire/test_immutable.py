@@ -102,6 +102,8 @@ ALLOWED = [
     ("apis/batch/v1/jobs", {"spec": {"parallelism": 4, "backoffLimit": 3}}),
     ("api/v1/pods", {"spec": {"activeDeadlineSeconds": 40}}),
     ("api/v1/pods", {"spec": {"containers": [{"name": "c", "image": "j"}]}}),
+    ("api/v1/pods", {"spec": {"initContainers": [], "imagePullSecrets": []}}),
+    ("apis/apps/v1/statefulsets", {"spec": {"volumeClaimTemplates": []}}),
     ("api/v1/secrets", {"metadata": {"labels": {"a": "b"}}}),
     ("api/v1/configmaps", {"metadata": {"labels": {"a": "b"}}}),
 ]
@@ -123,7 +125,7 @@ async def patched(client: Client, namespace: str, kind: str, patch: object) -> t
     code, made, _ = await client.raw("POST", path, body=orjson.dumps(body), headers=headers)
     assert code == 201, made
     headers = {"Content-Type": "application/merge-patch+json"}
-    if "containers" in str(patch):
+    if "'containers'" in str(patch):
         headers = {"Content-Type": "application/strategic-merge-patch+json"}
     code, said, _ = await client.raw("PATCH", f"{path}/x", body=orjson.dumps(patch), headers=headers)
     return code, orjson.loads(said)

@@ -66,7 +66,8 @@ class Measuring:
         kinds = {one.name: one.metric_type for one in known} | dict.fromkeys(problems, "AverageValue")
         results = await self._results(known, memory, now, polls=polls)
         readings: dict[str, Reading] = {}
-        alone = all(one.type in RESOURCES for one in known)
+        # One that cannot be read may be of another type: it is no reason to stay awake.
+        alone = len(known) == len(looks) and all(one.type in RESOURCES for one in known)
         for one in known:
             result = results[one.name]
             if isinstance(result, Reading):

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from openfunction_py.api import meta
 from openfunction_py.api.upstream import knative, traffic
 from openfunction_py.providers.knative import verdicts
-from openfunction_py.wire import messages
+from openfunction_py.wire import messages, route_tables
 
 KIND = "IngressReady"
 Following = Callable[[], AsyncIterator[messages.Routes]]
@@ -30,8 +30,7 @@ class Acknowledged:
         elif said.gone:
             self._tables.pop(said.gateway, None)
         else:
-            table = {} if said.whole else self._tables.get(said.gateway, {})
-            self._tables[said.gateway] = {**table, **said.routes}
+            self._tables[said.gateway] = route_tables.taken(self._tables.get(said.gateway, {}), said)
 
     def verdict(self, route: knative.Route, published: Sequence[knative.TrafficTarget]) -> verdicts.Verdict:
         """Whether requests find this traffic: every connected gateway has it, or it was so before."""

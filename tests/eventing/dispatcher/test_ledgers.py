@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -97,6 +98,23 @@ async def test_its_topics_have_one_partition_and_forget_what_is_superseded(broke
     await admin.close()
     assert told == dict.fromkeys(names, 1)
     assert policies["cleanup.policy"] == "compact"
+
+
+async def test_an_entry_that_is_none_of_ours_is_left_out_and_stops_nothing(
+    broker: brokers.Kafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = trigger(to("http://127.0.0.1:1/", "a && b"))
+    memory = await ledgers.open(bus(broker), "foreign")
+    await memory.mark(rules, ["a"], 100.0)
+    async with AIOKafkaProducer(bootstrap_servers=broker.url) as producer:
+        for key, value in ((b"x", b"{ no json"), (b"\xff", b"1"), (b"y", b"[]")):
+            await producer.send_and_wait("openfunction.conditions.foreign", value, key=key)
+    assert await memory.mark(rules, ["b"], 101.0) == {"a": 100.0, "b": 101.0}
+    await memory.close()
+    later = await ledgers.open(bus(broker), "foreign")
+    assert await later.mark(rules, [], 101.0) == {"a": 100.0, "b": 101.0}
+    await later.close()
+    assert "is left out" in caplog.text
 
 
 async def test_a_topic_with_several_partitions_is_refused(broker: brokers.Kafka) -> None:

@@ -107,7 +107,10 @@ class Link:
     async def listen(self, subject: str, handler: Handler) -> Subscription:
         """Have `handler` called with each message of a subject, at once and in the order they came."""
         made = await self.client.subscribe(subject, cb=_nobody)
-        self._scanner.handlers[made._id] = handler  # noqa: SLF001 - what the broker calls it by
+        handlers, known = self._scanner.handlers, self.client._subs  # noqa: SLF001 - by what the broker calls them
+        for ended in handlers.keys() - known.keys():
+            del handlers[ended]
+        handlers[made._id] = handler  # noqa: SLF001 - as above
         return made
 
     async def _forget(self) -> None:

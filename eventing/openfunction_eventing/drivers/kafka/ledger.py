@@ -117,12 +117,23 @@ class Ledger(Generic[T]):
         self._at = await reader.position(self._part)
 
     def _take(self, found: ConsumerRecord) -> None:
-        key = (found.key or b"").decode()
-        told = None if key == _NOTHING else self._enter(key, found.value, found.timestamp / 1000)
+        told = self._entered(found)
         by = next((value.decode() for name, value in found.headers if name == _BY), "")
         mine = self._mine.pop(by, None)
         if mine is not None and not mine.done():
             mine.set_result(told)
+
+    def _entered(self, found: ConsumerRecord) -> T | None:
+        """What is to be told of an entry; one that is none of ours is left out, or it would stop all others."""
+        try:
+            key = (found.key or b"").decode()
+            return None if key == _NOTHING else self._enter(key, found.value, found.timestamp / 1000)
+        except (ValueError, KeyError, TypeError) as error:
+            _log.error(
+                "an entry of a ledger cannot be read and is left out",
+                extra={"topic": self._part.topic, "offset": found.offset, "error": str(error)},
+            )
+            return None
 
     async def write(self, key: str, value: bytes | None) -> T:
         """What `enter` told of this entry, once it is stored and has come back.
