@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from functions_framework.dapr import port
 from functions_framework.dapr.errors import SidecarUnavailable
 from functions_framework.dapr.port import Ask, Port, Reply
 from functions_framework.dapr.settings import Sidecar
+from functions_framework.turns import Turns
 
 T = TypeVar("T")
 # bytes that follow, number, length of the target, length of the content type; then both, then the body
@@ -30,45 +31,28 @@ class Lost(Exception):  # noqa: N818  # it leaves this module as SidecarUnavaila
     """No answer will come."""
 
 
-class Line(asyncio.Protocol):
+class Line(Turns):
     """One connection."""
 
     def __init__(self, token: str, timeout: float) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._due: dict[int, tuple[asyncio.Future[Reply], float]] = {}
         self._count = HELLO
-        self._out = [_question(HELLO, "", "", token.encode())]
+        self._out.append(_question(HELLO, "", "", token.encode()))
         self._held = bytearray()
-        self._transport: asyncio.Transport | None = None
         self._sweeper: asyncio.TimerHandle | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it takes questions."""
-        return self._transport is not None and not self._transport.is_closing()
 
     def ask(self, target: str, content_type: str, body: bytes) -> asyncio.Future[Reply]:
         """Send a question with all others of this turn; gives its answer, or raises Lost."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
         self._count = self._count % 0xFFFFFFFF + 1
-        self._out.append(_question(self._count, target, content_type, body))
+        self._send(_question(self._count, target, content_type, body))
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._due[self._count] = (answer, self._loop.time() + self._timeout)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
         return answer
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if self._transport is not None and out:
-            self._transport.write(b"".join(out))
 
     def _sweep(self) -> None:
         """Give up what waits for too long."""
@@ -82,11 +66,6 @@ class Line(asyncio.Protocol):
         self._sweeper = self._loop.call_later(_SWEEP, self._sweep) if self._due else None
 
     # asyncio's callbacks
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open: say who we are."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._flush()
 
     def data_received(self, data: bytes) -> None:
         """Answers, or pieces of them."""
@@ -106,7 +85,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The sidecar has hung up; what it did not answer is told so."""
-        self._transport = None
+        super().connection_lost(exc)
         due, self._due = self._due, {}
         for answer, _ in due.values():
             if not answer.done():

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from functions_framework import cli, control, exits, settings
@@ -27,8 +27,8 @@ _GENERATORS = ("numpy.random", "torch")
 
 def become(program: Program, spec: control.ForkSpec, pools: object | None) -> NoReturn:
     """Serve the function as this spec says; call it in a fresh fork that holds nothing of its parent's."""
-    code = exits.EXIT_CODES["InstanceFailed"]
-    try:
+
+    def serve() -> None:
         detach(spec.log)
         environ = environment(spec)
         apply_environment(environ)
@@ -36,6 +36,15 @@ def become(program: Program, spec: control.ForkSpec, pools: object | None) -> No
         reseed()
         gc.enable()
         instance.serve(program, settings.instance_settings(environ), when_quiet=lambda: _settle(pools, spec))
+
+    run(serve, failed="InstanceFailed")
+
+
+def run(work: Callable[[], None], *, failed: str) -> NoReturn:
+    """Be a process that does this and ends: with the code of the error, or of the reason `failed` for any other."""
+    code = exits.EXIT_CODES[failed]
+    try:
+        work()
         code = 0
     except exits.StartError as error:
         cli.tell(error)

@@ -16,7 +16,6 @@ import select
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module, util
@@ -296,8 +295,8 @@ def _noticed(*_: object) -> None:
 
 def _become(spec: control.RevisionSpec) -> NoReturn:
     """In a fork of a dependency template: be a revision's template."""
-    code = exits.EXIT_CODES["TemplateFailed"]
-    try:
+
+    def serve() -> None:
         child.detach(spec.log)
         os.chdir(spec.cwd)
         dependencies.use_path(os.environ.get("PYTHONPATH", ""), spec.env.get("PYTHONPATH", ""))
@@ -305,13 +304,8 @@ def _become(spec: control.RevisionSpec) -> NoReturn:
         child.reseed()
         gc.enable()
         _serve(lambda: warm_up(settings.function_settings(os.environ)), Path(spec.socket), Path(spec.exits))
-        code = 0
-    except exits.StartError as error:
-        cli.tell(error)
-        code = error.code
-    except BaseException:  # noqa: BLE001  # the root of a process: its log gets the reason
-        traceback.print_exc()
-    instance.end(code)
+
+    child.run(serve, failed="TemplateFailed")
 
 
 def _serve(load: Callable[[], Warm], path: Path, exits_file: Path) -> None:

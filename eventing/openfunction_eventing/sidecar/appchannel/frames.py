@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
 
 from functions_framework.connections.batches import LEAVING, LENGTH, OPENING, REPLY, REQUEST
 from functions_framework.connections.takeover import PREFACE
+from functions_framework.turns import Turns
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar.channel import AppAway, Reply
 
@@ -20,52 +20,35 @@ class Foreign(EventingError):  # noqa: N818 - what it is, not that it is an erro
     """The app answered in HTTP, so it knows no frames; it did nothing of what it was asked."""
 
 
-class Line(asyncio.Protocol):
+class Line(Turns):
     """One connection."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._due: dict[int, asyncio.Future[Reply]] = {}
         self._count = LEAVING
-        self._out: list[bytes] = []
+        self._out.append(PREFACE + OPENING)
         self._held = bytearray()
         self._leaving = False
-        self._transport: asyncio.Transport | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it takes requests."""
-        return self._transport is not None and not self._leaving and not self._transport.is_closing()
+        return not self._leaving and super().is_open
 
     def ask(self, method: str, target: str, lines: bytes, body: bytes) -> asyncio.Future[Reply]:
         """Send a request with all others of this turn; gives its answer, or AppAway."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
         self._count = self._count % 0xFFFFFFFF + 1
         verb, where = method.encode(), target.encode("latin-1", "replace")
         size = REQUEST.size - LENGTH + len(verb) + len(where) + len(lines) + len(body)
         head = REQUEST.pack(size, self._count, len(verb), len(where), len(lines))
-        self._out.append(b"%b%b%b%b%b" % (head, verb, where, lines, body))
+        self._send(b"%b%b%b%b%b" % (head, verb, where, lines, body))
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._due[self._count] = answer
         return answer
 
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if self._transport is not None and out:
-            self._transport.write(b"".join(out))
-
     # asyncio's callbacks
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(PREFACE + OPENING)
 
     def data_received(self, data: bytes) -> None:
         """Answers, or pieces of them."""
@@ -87,14 +70,15 @@ class Line(asyncio.Protocol):
                 waiting.set_result(Reply(status, headers, bytes(held[begin + lines : end])))
             at = end
         del held[:at]
-        if self._leaving and not self._due:
+        # What was given up meanwhile holds no line open that leaves.
+        if self._leaving and all(answer.done() for answer in self._due.values()):
             self.close()
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app has hung up; what it did not answer is told so."""
         self._end(AppAway(f"the app hung up before it answered: {exc or 'end of stream'}"))
-        self._transport = None
+        super().connection_lost(exc)
 
     def _end(self, why: EventingError) -> None:
         due, self._due = self._due, {}

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import httptools
 
+from functions_framework.turns import Turns
 from openfunction_eventing.sidecar.channel import AppAway, Reply
 
 _LINES = 64
@@ -27,13 +28,12 @@ def at_path(path: str) -> Connect:
     return connect
 
 
-class Line(asyncio.Protocol):
+class Line(Turns):
     """One connection: requests out, answers in, in the same order."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._due: deque[asyncio.Future[Reply]] = deque()
-        self._out: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
         self._begin()
 
     @property
@@ -41,30 +41,12 @@ class Line(asyncio.Protocol):
         """Answers that are due."""
         return len(self._due)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it takes requests."""
-        return self._transport is not None and not self._transport.is_closing()
-
     def ask(self, request: bytes) -> asyncio.Future[Reply]:
         """Send a request with all others of this turn; gives its answer, or AppAway."""
-        loop = asyncio.get_running_loop()
-        if not self._out:
-            loop.call_soon(self._flush)
-        self._out.append(request)
-        answer: asyncio.Future[Reply] = loop.create_future()
+        self._send(request)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._due.append(answer)
         return answer
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if self._transport is not None:
-            self._transport.writelines(out)
 
     def _begin(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -72,10 +54,6 @@ class Line(asyncio.Protocol):
         self._body: list[bytes] = []
 
     # asyncio's callbacks
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open."""
-        self._transport = transport  # type: ignore[assignment]  # uvloop's are no asyncio.Transport by name
 
     def data_received(self, data: bytes) -> None:
         """Answers, or pieces of one."""
@@ -87,7 +65,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app has hung up; what it did not answer is told so."""
-        self._transport = None
+        super().connection_lost(exc)
         while self._due:
             answer = self._due.popleft()
             if not answer.done():
