@@ -1,6 +1,6 @@
 """What every driver offers, whatever its broker: topics, bindings, state and secrets.
 
-The guarantees behind the names are in tests/eventing/drivers/contract.py, which every driver inherits.
+The guarantees behind the names are in tests/eventing/drivers/contract*.py, which every driver inherits.
 """
 
 from __future__ import annotations

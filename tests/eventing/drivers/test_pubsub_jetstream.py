@@ -19,7 +19,7 @@ from openfunction_eventing.drivers.port import ACK, SubscribeOptions, Verdict
 from openfunction_eventing.drivers.pubsub_jetstream import JetStream
 from openfunction_eventing.envelope import Message
 from tests.eventing import brokers
-from tests.eventing.drivers import contract
+from tests.eventing.drivers import contract, contract_durable
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Nats]:
         yield made
 
 
-class TestContract(contract.DurableContract, contract.OrderContract):
+class TestContract(contract_durable.DurableContract, contract.OrderContract):
     """The promises."""
 
     def component(self, broker: contract.Restartable) -> Component:

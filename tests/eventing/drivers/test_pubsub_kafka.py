@@ -12,12 +12,12 @@ from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.kafka import producing, settings
 from openfunction_eventing.drivers.port import SubscribeOptions
 from tests.eventing import brokers
-from tests.eventing.drivers import contract
+from tests.eventing.drivers import contract, contract_durable
 
 pytestmark = pytest.mark.slow
 
 
-class TestContract(contract.DurableContract, contract.OrderContract):
+class TestContract(contract_durable.DurableContract, contract.OrderContract):
     """The promises."""
 
     DEDUPLICATES = False
