@@ -144,7 +144,9 @@ class Kafka(Broker):
         config.write_text("".join(f"{key}={value}\n" for key, value in self._properties().items()))
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            format_it = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config))
+            # As one word: an id may begin with a hyphen.
+            named = f"--cluster-id={cluster}"
+            format_it = self._java("kafka.tools.StorageTool", "format", named, "-c", str(config))
             subprocess.run(format_it, check=True, capture_output=True)
         return self._java("kafka.Kafka", str(config))
 
