@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,10 @@ def test_a_pipe_of_both_sidecars_prints_its_rows(
     told = capsys.readouterr().out
     assert "pipe, daprd, default sync" in told
     assert "pipe, raw, default sync" in told
-    assert "ours: sent 160, lost 0, repeated 0; daprd: sent 40, lost 0, repeated 0" in told
+    # Delivery is at least once on both sides: a repeat is counted and printed, a loss is a failure.
+    assert re.search(r"ours: sent 160, lost 0, repeated \d+; daprd: sent 40, lost 0, repeated \d+", told), (
+        told
+    )
 
 
 def test_a_chain_of_ours_hands_every_event_on(tmp_path: Path) -> None:

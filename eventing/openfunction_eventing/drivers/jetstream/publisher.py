@@ -87,35 +87,59 @@ class Publisher:
 
     async def publish(self, topic: str, message: Message) -> None:
         """Store one message; raises PublishError."""
-        await self._until_stored(self._parcel(topic, message))
+        (failure,) = await self.bulk(topic, (message,))
+        if failure is not None:
+            raise failure
 
     async def bulk(self, topic: str, messages: Sequence[Message]) -> list[Exception | None]:
-        """Store messages without waiting in between; for each one None or why it is not stored."""
-        if not messages:
-            return []
+        """Store messages without waiting in between; for each one None or why it is not stored.
+
+        What has no acknowledgement is sent again, in its order, until the patience for all of them is over.
+        """
+        results: list[Exception | None] = [None] * len(messages)
+        parcels: dict[int, _Parcel] = {}
+        for number, message in enumerate(messages):
+            try:
+                parcels[number] = self._parcel(topic, message)
+            except PublishError as error:
+                results[number] = error
+        for number, failure in (await self._stored(topic, parcels)).items():
+            results[number] = failure
+        return results
+
+    async def _stored(self, topic: str, parcels: dict[int, _Parcel]) -> dict[int, PublishError]:
+        """Send, again and again, what is not stored yet; why the rest is not."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE
+        failures: dict[int, PublishError] = {}
+        left = parcels
+        while left:
+            again: dict[int, Exception] = {}
+            for number, failure in (await self._round(topic, left)).items():
+                if isinstance(failure, PublishError):
+                    failures[number] = failure
+                else:
+                    again[number] = failure
+            left = {number: left[number] for number in again}
+            if left and (loop.time() + _PAUSE > deadline or self._link.client.is_closed):
+                failures |= {number: self._failure(topic, error) for number, error in again.items()}
+                break
+            if left:
+                await asyncio.sleep(_PAUSE)
+        return failures
+
+    async def _round(self, topic: str, parcels: dict[int, _Parcel]) -> dict[int, Exception]:
+        """Send all and wait for what becomes of each; those that are not stored, with the reason."""
         try:
             await self._streams.of(topic)
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            return [self._failure(topic, error)] * len(messages)
-        together, parcels = _Round(len(messages)), dict[int, _Parcel]()
-        for number, message in enumerate(messages):
-            try:
-                parcels[number] = parcel = self._parcel(topic, message)
-                await self._send(parcel, together, number)
-            except PublishError as error:
-                together.tell(number, error)
+            return dict.fromkeys(parcels, error)
+        together = _Round(len(parcels))
+        for place, parcel in enumerate(parcels.values()):
+            await self._send(parcel, together, place)
         await together.done
-        for number, failure in enumerate(together.results):
-            if isinstance(failure, _Again):
-                together.results[number] = await self._second_try(parcels[number])
-        return together.results
-
-    async def _second_try(self, parcel: _Parcel) -> Exception | None:
-        try:
-            await self._until_stored(parcel)
-        except PublishError as error:
-            return error
-        return None
+        found = zip(parcels, together.results, strict=True)
+        return {number: failure for number, failure in found if failure is not None}
 
     def _parcel(self, topic: str, message: Message) -> _Parcel:
         body = encoded(message)
@@ -128,25 +152,6 @@ class Publisher:
             )
         identity = envelope.identity(envelope.moved(message, topic))
         return _Parcel(topic, body, outbox.head({"Nats-Msg-Id": identity}))
-
-    async def _until_stored(self, parcel: _Parcel) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE
-        while True:
-            try:
-                await self._streams.of(parcel.topic)
-                return await self._once(parcel)
-            except (_Again, nats.errors.Error, OSError, TimeoutError) as error:
-                if loop.time() + _PAUSE > deadline or self._link.client.is_closed:
-                    raise self._failure(parcel.topic, error) from error
-            await asyncio.sleep(_PAUSE)
-
-    async def _once(self, parcel: _Parcel) -> None:
-        alone = _Round(1)
-        await self._send(parcel, alone, 0)
-        await alone.done
-        if (failure := alone.results[0]) is not None:
-            raise failure
 
     async def _send(self, parcel: _Parcel, together: _Round, number: int) -> None:
         """Send, and have the round told what came of it."""
