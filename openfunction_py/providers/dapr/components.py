@@ -12,11 +12,11 @@ from openfunction_py.api import meta
 from openfunction_py.api.upstream import core, dapr, discovery
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import types
-from openfunction_py.providers.dapr import injection
+from openfunction_py.providers.dapr import daprd, injection
 from openfunction_py.resources import cluster_names, labels, programs
 
 MANAGER = "openfunction-dapr"
-FILE = "resources.json"
+FILE = "resources.yaml"  # daprd reads this suffix alone; JSON is YAML
 
 
 class Reconciler:
@@ -44,10 +44,11 @@ class Reconciler:
             return types.Result()
         found: list[meta.Object] = [*self._components.list(namespace), *self._subscriptions.list(namespace)]
         text = "---\n".join(programs.text_of(self._document(one)) + "\n" for one in found)
+        data = {FILE: text, daprd.CONFIG: programs.text_of(daprd.configuration())}
         present = self._maps.get(namespace, injection.RESOURCES)
-        if present is None or present.data != {FILE: text}:
+        if present is None or present.data != data:
             about = {"name": injection.RESOURCES, "namespace": namespace, "labels": {labels.MANAGED: "true"}}
-            made = core.ConfigMap.model_validate({"metadata": about, "data": {FILE: text}})
+            made = core.ConfigMap.model_validate({"metadata": about, "data": data})
             await self._client.apply(made, manager=MANAGER)
         return types.Result()
 

@@ -6,11 +6,14 @@ with its neighbours, so the sidecar listens on the Pod's address, and the app is
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from openfunction_py.resources import sidecars
 
 Document = dict[str, Any]
+# From a Pod and its annotations to the container beside it.
+Make = Callable[[Document, Document], Document]
 
 PREFIX = "dapr.io/"
 CONTAINER = "daprd"
@@ -24,11 +27,11 @@ _FLAGS = {
     "app-protocol": "--app-protocol",
     "app-max-concurrency": "--app-max-concurrency",
 }
-_ADDRESS: Document = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+ADDRESS: Document = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 
-def inject(pod: Document) -> Document:
-    """The Pod with its sidecar, where its annotations ask for one."""
+def inject(pod: Document, *, make: Make | None = None) -> Document:
+    """The Pod with its sidecar, where its annotations ask for one: ours, unless `make` makes another."""
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     spec = pod.get("spec") or {}
     containers = spec.get("containers") or []
@@ -39,7 +42,7 @@ def inject(pod: Document) -> Document:
         **pod,
         "spec": {
             **spec,
-            "containers": [*(_told(one) for one in containers), _sidecar(pod, annotations)],
+            "containers": [*(_told(one) for one in containers), (make or _sidecar)(pod, annotations)],
             "volumes": [*(spec.get("volumes") or []), volume],
         },
     }
@@ -50,20 +53,21 @@ def _told(container: Document) -> Document:
     given = container.get("env") or []
     named = {one.get("name") for one in given}
     own: list[Document] = [
-        {"name": "DAPR_HOST", **_ADDRESS},
+        {"name": "DAPR_HOST", **ADDRESS},
         {"name": "DAPR_HTTP_PORT", "value": str(HTTP_PORT)},
         {"name": "DAPR_GRPC_PORT", "value": str(GRPC_PORT)},
     ]
     return {**container, "env": [*given, *(one for one in own if one["name"] not in named)]}
 
 
-def _sidecar(pod: Document, annotations: Document) -> Document:
+def app_id(pod: Document, annotations: Document) -> str:
+    """The name a Pod has among sidecars."""
     metadata = pod.get("metadata") or {}
-    app = (
-        annotations.get(f"{PREFIX}app-id")
-        or metadata.get("name")
-        or metadata.get("generateName", "").rstrip("-")
-    )
+    named = annotations.get(f"{PREFIX}app-id") or metadata.get("name")
+    return str(named or metadata.get("generateName", "").rstrip("-"))
+
+
+def _sidecar(pod: Document, annotations: Document) -> Document:
     flags = [
         word
         for key, flag in _FLAGS.items()
@@ -72,16 +76,28 @@ def _sidecar(pod: Document, annotations: Document) -> Document:
     ]
     args = [
         "sidecar",
-        *("--app-id", app, "--resources-path", FOLDER, "--app-channel-address", "$(POD_IP)"),
+        *(
+            "--app-id",
+            app_id(pod, annotations),
+            "--resources-path",
+            FOLDER,
+            "--app-channel-address",
+            "$(POD_IP)",
+        ),
         *("--dapr-listen-addresses", "$(POD_IP)", "--dapr-http-port", str(HTTP_PORT)),
         *("--dapr-grpc-port", str(GRPC_PORT), *flags),
     ]
+    return container(IMAGE, args)
+
+
+def container(image: str, args: Sequence[str]) -> Document:
+    """What is the same of every sidecar."""
     return {
         "name": CONTAINER,
-        "image": IMAGE,
-        "args": args,
+        "image": image,
+        "args": [*args],
         "env": [
-            {"name": "POD_IP", **_ADDRESS},
+            {"name": "POD_IP", **ADDRESS},
             {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
         ],
         "ports": [
