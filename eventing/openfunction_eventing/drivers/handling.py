@@ -72,6 +72,9 @@ class Handling(Generic[P]):
         self._delays = delays
         self._tasks = Tasks()
         self._ready: deque[P] = deque()
+        self._idle: list[
+            asyncio.Future[P | None]
+        ] = []  # workers without work; a new task for each parcel is dear
         self._lines: dict[str, deque[P]] = {}
 
     @property
@@ -95,7 +98,9 @@ class Handling(Generic[P]):
             waiting.append(parcel)
             if len(waiting) > 1:
                 return  # the one before it goes first
-        if len(self._tasks) >= self.most:
+        if self._idle:
+            self._idle.pop().set_result(parcel)
+        elif len(self._tasks) >= self.most:
             self._ready.append(parcel)
         else:
             self._tasks.start(self._work(parcel))
@@ -103,14 +108,23 @@ class Handling(Generic[P]):
     async def stop(self) -> None:
         """Begin nothing more; returns when all that was begun is settled and the rest given back."""
         self.stopping.set()
+        while self._idle:
+            self._idle.pop().set_result(None)
         await self._tasks.wait()
 
-    async def _work(self, parcel: P) -> None:
-        following: P | None = parcel
-        while following is not None:
-            parcel = following
+    async def _work(self, parcel: P | None) -> None:
+        while parcel is not None:
             await self._settle(parcel, await self._verdict(parcel))
-            following = self._next(parcel)
+            following, parcel = self._next(parcel), None  # who has no work keeps no message
+            parcel = following or await self._given()
+
+    async def _given(self) -> P | None:
+        """The next parcel that comes; None when none is to come."""
+        if self.stopping.is_set():
+            return None
+        waiting: asyncio.Future[P | None] = asyncio.get_running_loop().create_future()
+        self._idle.append(waiting)
+        return await waiting
 
     def _next(self, done: P) -> P | None:
         self.held.discard(done)
@@ -125,26 +139,34 @@ class Handling(Generic[P]):
         return self._ready.popleft() if self._ready else None
 
     async def _verdict(self, parcel: P) -> port.Verdict:
-        """The final answer: one that the broker can act on."""
-        while True:
-            if self.stopping.is_set():
-                return port.RETRY(0.0)
-            verdict = await self._answer(parcel)
-            if verdict.kind != "retry":
-                return verdict
+        """The final answer."""
+        if self.stopping.is_set():
+            return port.RETRY(0.0)
+        try:
+            verdict = await self._deliver(parcel.opened())
+        except Exception as error:  # noqa: BLE001  # a handler's failure is an answer, and the reader outlives it
+            verdict = _failed(error)
+        return verdict if verdict.kind != "retry" else await self._again(parcel, verdict)
+
+    async def _again(self, parcel: P, verdict: port.Verdict) -> port.Verdict:
+        """The final answer in the place of a RETRY: one that the broker can act on."""
+        while verdict.kind == "retry":
             delay = self.delay(parcel, verdict)
             if not self._in_place and not self._line(parcel):
                 return port.RETRY(delay)
             # In order means that nothing of the same line may pass it: it waits here, not in the broker.
             await self._pause(delay)
             parcel.attempt += 1
+            if self.stopping.is_set():
+                return port.RETRY(0.0)
+            verdict = await self._answer(parcel)
+        return verdict
 
     async def _answer(self, parcel: P) -> port.Verdict:
         try:
             return await self._deliver(parcel.opened())
-        except Exception as error:  # noqa: BLE001  # a handler's failure is an answer, and the reader outlives it
-            _log.error("a handler failed; its message comes again", exc_info=error)
-            return port.RETRY
+        except Exception as error:  # noqa: BLE001  # as above
+            return _failed(error)
 
     async def _pause(self, delay: float) -> None:
         try:
@@ -160,3 +182,8 @@ class Handling(Generic[P]):
         if self._delays:
             return self._delays[min(parcel.attempt, len(self._delays)) - 1]
         return port.retry_delay(parcel.attempt)
+
+
+def _failed(error: Exception) -> port.Verdict:
+    _log.error("a handler failed; its message comes again", exc_info=error)
+    return port.RETRY

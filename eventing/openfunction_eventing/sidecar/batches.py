@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 from functions_framework import jsons
 from functions_framework.dapr.batch import ANSWER, HELLO, LENGTH, QUESTION
+from functions_framework.pieces import Pieces
 from openfunction_eventing.drivers.tasks import Tasks
 from openfunction_eventing.sidecar import refusals
 from openfunction_eventing.sidecar.publishing import Entry
@@ -27,7 +28,7 @@ _METADATA: Final = "metadata."
 _DONE: Final = 204
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class Question:
     """One event to be published."""
 
@@ -75,7 +76,7 @@ class Line(asyncio.Protocol):
         self._sidecar = sidecar
         self._work = work
         self._lines = lines
-        self._held = bytearray()
+        self._pieces = Pieces()
         self._known = not sidecar.settings.token
         self._transport: asyncio.Transport | None = None
 
@@ -113,19 +114,19 @@ class Line(asyncio.Protocol):
         return None
 
     def _whole(self, data: bytes) -> list[Question]:
-        held, at, found = self._held, 0, list[Question]()
-        held += data
-        while len(held) - at >= QUESTION.size:
+        held, at, found = self._pieces.and_then(data), 0, list[Question]()
+        whole = len(held)
+        while whole - at >= QUESTION.size:
             size, number, target, kind = QUESTION.unpack_from(held, at)
             end, begin = at + LENGTH + size, at + QUESTION.size
-            if end > len(held):
+            if end > whole:
                 break
+            second, third = begin + target, begin + target + kind
             found.append(Question(
-                number, held[begin : begin + target].decode(),
-                held[begin + target : begin + target + kind].decode(), bytes(held[begin + target + kind : end]),
+                number, held[begin:second].decode(), held[second:third].decode(), bytes(held[third:end])
             ))  # fmt: skip
             at = end
-        del held[:at]
+        self._pieces.keep(held, at)
         return found
 
     # publishing

@@ -27,7 +27,7 @@ class AppRefused(EventingError):  # noqa: N818 - as above
     """The app answered, and with an error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class Delivery:
     """An event on its way to the app.
 
@@ -67,7 +67,7 @@ class Call:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class Reply:
     """An app's answer to an invocation."""
 

@@ -53,7 +53,8 @@ class Consumer:
     async def take(self, message: Message) -> Verdict:
         """What becomes of a message."""
         event = envelopes.document(message.event, pubsub=self._of.pubsub, topic=self._of.topic)
-        path = None if envelopes.has_expired(event, clock.wall()) else self._of.path(event)
+        expired = "expiration" in event and envelopes.has_expired(event, clock.wall())
+        path = None if expired else self._of.path(event)
         if path is None:  # nobody wants it, or not any more
             return await self._drop(message)
         metadata = {**message.metadata, "pubsubName": self._of.pubsub}

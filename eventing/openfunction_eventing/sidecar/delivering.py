@@ -6,7 +6,7 @@ What is held here is not settled, so the broker keeps it, and sends no more than
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from openfunction_eventing import log
@@ -53,20 +53,23 @@ class Deliverer:
             AppRefused: the last refusal.
             Ending: the sidecar ends while the app is away, or before the next attempt.
         """
-        pauses = self.policy(component).pauses()
+        policy = self.policy(component)
+        pauses: Iterator[float] | None = None
         while True:
             try:
-                return await self._once(component, attempt)
+                if self._room is None and not policy.timeout:  # nearly always; it saves coroutines
+                    return await attempt()
+                return await self._once(policy.timeout, attempt)
             except AppAway:
                 await self.until_up()
             except AppRefused:
+                pauses = pauses or policy.pauses()
                 pause = next(pauses, None)
                 if pause is None:
                     raise
                 await self._rest(pause)
 
-    async def _once(self, component: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        timeout = self.policy(component).timeout
+    async def _once(self, timeout: float, attempt: Callable[[], Awaitable[T]]) -> T:
         if not timeout:
             return await self._in_turn(attempt)
         try:

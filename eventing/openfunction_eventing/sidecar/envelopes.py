@@ -33,6 +33,7 @@ def is_raw(metadata: Mapping[str, str]) -> bool:
     return told in _TRUE
 
 
+@lru_cache(maxsize=64)
 def mimetype(content_type: str) -> str:
     """A content type without its parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()
@@ -66,9 +67,12 @@ def wrap(  # noqa: PLR0913  # what Dapr puts in an envelope, by keyword
     if kind == "application/cloudevents+json":
         event = _given(body, pubsub=pubsub, topic=topic, now=now)
     else:
-        event = _made(body, content_type or _TEXT, metadata, app)
-        event["topic"], event["pubsubname"] = topic, pubsub
-        event["time"] = _time(now)
+        attributes = {
+            "id": ids.new(), "source": app or "Dapr", "type": WRAPPED, "specversion": "1.0",
+            "datacontenttype": content_type or _TEXT, **_overrides(metadata),
+            "topic": topic, "pubsubname": pubsub, "time": _time(now),
+        }  # fmt: skip
+        event = CloudEvent.read(attributes, _data(body, mimetype(content_type or _TEXT)))
     span = _time_to_live(metadata)
     if span is not None:
         event["expiration"] = _time(now + span)
@@ -96,17 +100,14 @@ def _given(body: bytes, *, pubsub: str, topic: str, now: float) -> CloudEvent:
         raise refusals.no_event(error.message) from error
 
 
-def _made(body: bytes, content_type: str, metadata: Mapping[str, str], app: str) -> CloudEvent:
+def _overrides(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The attributes that metadata sets."""
+    if not metadata:
+        return {}
     lower = {name.lower(): value for name, value in metadata.items()}
     told = {name: lower[f"cloudevent.{name}"] for name in OVERRIDES if lower.get(f"cloudevent.{name}")}
     trace = told.get("traceparent") or told.get("traceid")
-    attributes = {
-        "id": ids.new(), "source": app or "Dapr", "type": WRAPPED, "specversion": "1.0",
-        "datacontenttype": content_type, **told,
-    }  # fmt: skip
-    if trace:
-        attributes |= {"traceid": trace, "traceparent": trace}
-    return CloudEvent.read(attributes, _data(body, mimetype(content_type)))
+    return {**told, "traceid": trace, "traceparent": trace} if trace else told
 
 
 def _data(body: bytes, kind: str) -> Any:  # Any: JSON

@@ -13,7 +13,7 @@ from openfunction_eventing.sidecar import envelopes, refusals, scoping
 from openfunction_eventing.sidecar.catalog import Catalog
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class Entry:
     """One of a bulk; its metadata goes before the request's."""
 
@@ -76,7 +76,9 @@ class Publisher:
         return driver
 
     def _message(self, pubsub: str, topic: str, one: Entry) -> Message:
-        metadata = {name: value for name, value in one.metadata.items() if name.lower() != "rawpayload"}
+        metadata = one.metadata and {
+            name: value for name, value in one.metadata.items() if name.lower() != "rawpayload"
+        }
         if envelopes.is_raw(one.metadata):
             event = envelopes.raw(one.body, topic=topic, content_type=one.content_type, app=self._app)
             return Message(topic, event, {**metadata, "rawPayload": "true"})
@@ -88,4 +90,4 @@ class Publisher:
 
 
 def _within(one: Entry, metadata: Mapping[str, str]) -> Entry:
-    return Entry(one.id, one.body, one.content_type, {**metadata, **one.metadata})
+    return Entry(one.id, one.body, one.content_type, {**metadata, **one.metadata}) if metadata else one

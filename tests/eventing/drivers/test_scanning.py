@@ -118,5 +118,4 @@ def test_header_blocks_are_read(block: bytes, fields: dict[str, str]) -> None:
 
 
 def test_a_header_block_is_read_as_it_was_written() -> None:
-    fields = {"Nats-Msg-Id": "one", "X": "é ü"}
-    assert scanning.headers(outbox.head(fields)) == fields
+    assert scanning.headers(outbox.head("Nats-Msg-Id", "é: ü")) == {"Nats-Msg-Id": "é: ü"}

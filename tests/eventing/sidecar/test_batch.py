@@ -81,8 +81,9 @@ async def test_events_and_bindings_pass_through_a_function(tmp_path: Path, publi
             )
         await until(lambda: len(sent(made)) == len(words))
         assert sorted(sent(made)) == sorted(word.upper() for word in words)
-        await made.sidecar.publisher.publish("bus", "t", b"bad", content_type="text/plain", metadata={})
         verdicts = made.bus.readings["t"][0].verdicts
+        await until(lambda: len(verdicts) == len(words))
+        await made.sidecar.publisher.publish("bus", "t", b"bad", content_type="text/plain", metadata={})
         await until(lambda: len(verdicts) == len(words) + 1)
         assert [one.kind for one in verdicts] == ["ack"] * len(words) + ["drop"]
         assert made.files.read_by is not None

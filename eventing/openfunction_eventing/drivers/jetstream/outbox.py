@@ -7,13 +7,10 @@ It waits for nothing; who sends much looks at `is_full`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
-
-_HEAD = b"NATS/1.0\r\n"
 
 
 class Outbox:
@@ -38,10 +35,8 @@ class Outbox:
             nats.errors.Error: the client is closed, or too much waits already.
         """
         client = self._client
-        if client.is_closed:
-            raise nats.errors.ConnectionClosedError
-        if not client.is_connected and client._pending_data_size + len(payload) > client._max_pending_size:
-            raise nats.errors.OutboundBufferLimitError
+        if not client.is_connected:
+            self._check(payload)
         if head:
             first = f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}\r\n"
         else:
@@ -50,11 +45,25 @@ class Outbox:
         client._pending.append(command)
         client._pending_data_size += len(command)
         queue = client._flush_queue
-        if client.is_connected and queue.empty():
-            queue.put_nowait(asyncio.get_running_loop().create_future())
+        if queue.empty() and client.is_connected:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._join)  # just before the library's task that writes
+            queue.put_nowait(loop.create_future())
+
+    def _check(self, payload: bytes) -> None:
+        """Whether what is sent without a connection can wait for one."""
+        if self._client.is_closed:
+            raise nats.errors.ConnectionClosedError
+        if self._client._pending_data_size + len(payload) > self._client._max_pending_size:
+            raise nats.errors.OutboundBufferLimitError
+
+    def _join(self) -> None:
+        """Make one piece of what this turn of the loop has sent; a system call over hundreds is dear."""
+        pending = self._client._pending
+        if len(pending) > 1:
+            pending[:] = [b"".join(pending)]
 
 
-def head(fields: Mapping[str, str]) -> bytes:
-    """A header block."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return b"%b%b\r\n" % (_HEAD, lines.encode())
+def head(name: str, value: str) -> bytes:
+    """A header block of one field."""
+    return f"NATS/1.0\r\n{name}: {value}\r\n\r\n".encode()

@@ -34,7 +34,7 @@ class _Again(Exception):  # noqa: N818 - it is a request, not a failure
     """No acknowledgement; sending again may bring one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class _Parcel:
     topic: str
     body: bytes
@@ -58,7 +58,7 @@ class _Round:
             self.done.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class _Sent:
     """A message without its acknowledgement yet; `due` is when it should have come, on the loop's clock."""
 
@@ -74,7 +74,7 @@ class Publisher:
         self._link = link
         self._streams = streams
         self._waiting: dict[str, _Sent] = {}
-        self._room = asyncio.Semaphore(_UNACKNOWLEDGED)
+        self._room = asyncio.Event()  # set by each acknowledgement; looked at only where there is none
         self._sweeper: asyncio.TimerHandle | None = None
         self._prefix = ""
         self._count = 0
@@ -136,7 +136,9 @@ class Publisher:
             return dict.fromkeys(parcels, error)
         together = _Round(len(parcels))
         for place, parcel in enumerate(parcels.values()):
-            await self._send(parcel, together, place)
+            if len(self._waiting) >= _UNACKNOWLEDGED or self._link.outbox.is_full:
+                await self._until_room()
+            self._send(parcel, together, place)
         await together.done
         found = zip(parcels, together.results, strict=True)
         return {number: failure for number, failure in found if failure is not None}
@@ -151,19 +153,23 @@ class Publisher:
                 temporary=False,
             )
         identity = envelope.identity(envelope.moved(message, topic))
-        return _Parcel(topic, body, outbox.head({"Nats-Msg-Id": identity}))
+        return _Parcel(topic, body, outbox.head("Nats-Msg-Id", identity))
 
-    async def _send(self, parcel: _Parcel, together: _Round, number: int) -> None:
-        """Send, and have the round told what came of it."""
-        await self._room.acquire()
+    async def _until_room(self) -> None:
+        """Until little enough is unacknowledged, and what was sent is with the system."""
+        while len(self._waiting) >= _UNACKNOWLEDGED:
+            self._room.clear()
+            await self._room.wait()
         if self._link.outbox.is_full and self._link.client.is_connected:
             await self._link.outbox.written()
+
+    def _send(self, parcel: _Parcel, together: _Round, number: int) -> None:
+        """Send, and have the round told what came of it."""
         self._count += 1
         token = str(self._count)
         try:
             self._link.outbox.send(parcel.topic, parcel.body, reply=self._prefix + token, head=parcel.head)
         except nats.errors.Error as error:
-            self._room.release()
             together.tell(number, _Again(str(error)))
             return
         loop = asyncio.get_running_loop()
@@ -174,7 +180,7 @@ class Publisher:
     def _over(self, token: str, failure: Exception | None) -> None:
         sent = self._waiting.pop(token, None)
         if sent is not None:
-            self._room.release()
+            self._room.set()
             sent.round.tell(sent.number, failure)
 
     def _sweep(self) -> None:

@@ -45,9 +45,15 @@ class Scanner(Parser):
         while (end := held.find(_END, at)) >= 0:
             past = end + 2
             if held.startswith(_MESSAGES, at):
-                past = await self._message(held, at, end)
+                words = held[at:end].split()
+                past += int(words[-1]) + 2
                 if past > len(held):
                     break
+                handler = self.handlers.get(int(words[2]))
+                if handler is None:
+                    await self._pass_on(words, held[end + 2 : past - 2])
+                else:
+                    _hand_on(handler, words, held[end + 2 : past - 2])
             else:
                 await self._line(held[at:past])
             if self._resets != resets:
@@ -61,32 +67,32 @@ class Scanner(Parser):
         self._held = bytearray(held[at:])
         self._least = max(past - at, 0)
 
-    async def _message(self, held: bytes, at: int, end: int) -> int:
-        """Hand a message on; gives where it ends, which lies beyond the bytes while it is not whole."""
-        words = held[at:end].split()
-        begin = end + 2
-        last = begin + int(words[-1])
-        if len(held) < last + 2:
-            return last + 2
-        has_head = words[0] == b"HMSG"
-        body = begin + int(words[-2]) if has_head else begin
-        reply = words[3] if len(words) == (6 if has_head else 5) else b""
-        handler = self.handlers.get(int(words[2]))
-        if handler is None:
-            # Any: the library's side of the parser has no public name
-            pass_on: Any = self.nc._process_msg  # noqa: SLF001 - as above
-            await pass_on(int(words[2]), words[1], reply, held[body:last], held[begin:body] or None)
-            return last + 2
-        try:
-            handler(words[1].decode(), reply.decode(), held[begin:body], held[body:last])
-        except Exception as error:  # noqa: BLE001  # one message must not end the connection
-            _log.error("a message of the broker could not be handled", exc_info=error)
-        return last + 2
+    async def _pass_on(self, words: list[bytes], whole: bytes) -> None:
+        """A message of one of the library's own subscriptions."""
+        reply, head = _parts(words)
+        # Any: the library's side of the parser has no public name
+        pass_on: Any = self.nc._process_msg  # noqa: SLF001 - as above
+        await pass_on(int(words[2]), words[1], reply, whole[head:], whole[:head] or None)
 
     async def _line(self, line: bytes) -> None:
         """Anything else, by the library; it may end the connection."""
         self.buf = bytearray()
         await super().parse(line)
+
+
+def _hand_on(handler: Handler, words: list[bytes], whole: bytes) -> None:
+    reply, head = _parts(words)
+    try:
+        handler(words[1].decode(), reply.decode(), whole[:head], whole[head:] if head else whole)
+    except Exception as error:  # noqa: BLE001  # one message must not end the connection
+        _log.error("a message of the broker could not be handled", exc_info=error)
+
+
+def _parts(words: list[bytes]) -> tuple[bytes, int]:
+    """The reply subject and the length of the header block that a message's first line tells."""
+    if words[0] == b"HMSG":
+        return words[3] if len(words) == 6 else b"", int(words[-2])
+    return words[3] if len(words) == 5 else b"", 0
 
 
 def headers(block: bytes) -> dict[str, str]:

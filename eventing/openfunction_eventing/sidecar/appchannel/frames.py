@@ -6,14 +6,18 @@ One connection carries everything, answers come in any order; the frames are fun
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
+from typing import Final
 
 from functions_framework.connections.batches import LEAVING, LENGTH, OPENING, REPLY, REQUEST
 from functions_framework.connections.takeover import PREFACE
+from functions_framework.pieces import Pieces
 from functions_framework.turns import Turns
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar.channel import AppAway, Reply
+
+_HEAD: Final = REQUEST.size - LENGTH
 
 
 class Foreign(EventingError):  # noqa: N818 - what it is, not that it is an error
@@ -29,21 +33,22 @@ class Line(Turns):
         self._due: dict[int, asyncio.Future[Reply]] = {}
         self._count = LEAVING
         self._out.append(PREFACE + OPENING)
-        self._held = bytearray()
+        self._pieces = Pieces()
         self._leaving = False
 
     @property
     def is_open(self) -> bool:
         """Whether it takes requests."""
-        return not self._leaving and super().is_open
+        transport = self._transport
+        return transport is not None and not self._leaving and not transport.is_closing()
 
     def ask(self, method: str, target: str, lines: bytes, body: bytes) -> asyncio.Future[Reply]:
         """Send a request with all others of this turn; gives its answer, or AppAway."""
         self._count = self._count % 0xFFFFFFFF + 1
         verb, where = method.encode(), target.encode("latin-1", "replace")
-        size = REQUEST.size - LENGTH + len(verb) + len(where) + len(lines) + len(body)
+        size = _HEAD + len(verb) + len(where) + len(lines) + len(body)
         head = REQUEST.pack(size, self._count, len(verb), len(where), len(lines))
-        self._send(b"%b%b%b%b%b" % (head, verb, where, lines, body))
+        self._send(b"".join((head, verb, where, lines, body)))
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._due[self._count] = answer
         return answer
@@ -52,8 +57,7 @@ class Line(Turns):
 
     def data_received(self, data: bytes) -> None:
         """Answers, or pieces of them."""
-        held = self._held
-        held += data
+        held = self._pieces.and_then(data)
         if held.startswith(b"HTTP/"):
             return self._end(Foreign("the app knows no frames"))
         at, whole = 0, len(held)
@@ -69,7 +73,7 @@ class Line(Turns):
                 headers = _headers(bytes(held[begin : begin + lines]))
                 waiting.set_result(Reply(status, headers, bytes(held[begin + lines : end])))
             at = end
-        del held[:at]
+        self._pieces.keep(held, at)
         # What was given up meanwhile holds no line open that leaves.
         if self._leaving and all(answer.done() for answer in self._due.values()):
             self.close()
@@ -97,13 +101,19 @@ class Frames:
         self._line: Line | None = None
         self._opening: asyncio.Task[Line] | None = None
 
-    async def ask(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
-        """Ask; raises AppAway."""
+    def ask(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Awaitable[Reply]:
+        """Ask; who waits for the answer is raised AppAway."""
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")
         line = self._line
-        if line is None or not line.is_open:
-            line = await self._opened()
-        fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        return await line.ask(method, target, fields.encode("latin-1", "replace"), body)
+        if line is not None and line.is_open:
+            return line.ask(method, target, fields, body)
+        return self._ask_first(method, target, fields, body)
+
+    async def _ask_first(self, method: str, target: str, fields: bytes, body: bytes) -> Reply:
+        line = await self._opened()
+        return await line.ask(method, target, fields, body)
 
     async def is_up(self) -> bool:
         """Whether a connection can be had."""

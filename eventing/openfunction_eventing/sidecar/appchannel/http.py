@@ -23,6 +23,7 @@ from openfunction_eventing.sidecar.subscriptions import Subscription
 
 EVENT = "application/cloudevents+json"
 JSON = "application/json"
+_TAKEN = b'{"status":"SUCCESS"}'  # what our framework says nearly always
 _TOKEN = "dapr-api-token"  # noqa: S105  # a header's name
 _VERDICTS: Mapping[str, Status] = {"": "SUCCESS", "SUCCESS": "SUCCESS", "RETRY": "RETRY", "DROP": "DROP"}
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -78,9 +79,9 @@ class HttpApp:
 
     async def deliver(self, one: Delivery) -> Status:
         """POST of the structured event."""
-        headers = {**_fields(one.metadata), "content-type": EVENT}
-        reply = await self._ask("POST", _path(one.path), headers, jsons.dumps(one.event))
-        return _verdict(reply)
+        headers = [*_fields(one.metadata).items(), ("content-type", EVENT), *self._own]
+        reply = await self._asker.ask("POST", _path(one.path), headers, jsons.dumps(one.event))
+        return "SUCCESS" if reply.status == 200 and reply.body == _TAKEN else _verdict(reply)
 
     async def deliver_bulk(self, many: Sequence[Delivery]) -> dict[str, Status]:
         """POST of the entries; what is answered to none of them is a RETRY."""
@@ -139,7 +140,7 @@ def _fields(metadata: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in metadata.items()
-        if _may_be_named(name) and value.isprintable() and value.isascii()
+        if value.isascii() and value.isprintable() and _may_be_named(name)
     }
 
 
