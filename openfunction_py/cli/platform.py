@@ -25,6 +25,10 @@ def up(
     api_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the API server; 0 picks a free one.")
     ] = None,
+    dapr: Annotated[
+        settings.Sidecar | None,
+        typer.Option(help="Whose Dapr sidecar stands beside functions: ours, or Dapr's own daprd."),
+    ] = None,
 ) -> None:
     """Start the platform of OFN_HOME and wait until it is ready.
 
@@ -33,8 +37,8 @@ def up(
     home = homes.Home.default(os.environ)
     started = time.monotonic()
     try:
-        chosen = platform.prepare(home, port=port, api_port=api_port)
-        process = platform.start(home)
+        chosen = platform.prepare(home, port=port, api_port=api_port, dapr=dapr)
+        process = platform.start(home, chosen)
         try:
             platform.wait_ready(home, process)
         except platform.PlatformError:
@@ -115,7 +119,10 @@ def status() -> None:
     for row in found.processes:
         rows.append((row["role"], row["pid"] or "-", row["starts"], memory(row["pid"]), row["lastExit"]))
     output.table(("process", "pid", "starts", "pss", "last exit"), rows)
-    output.talk(f"data: {home.root}; gateway: http://{found.chosen.host}:{found.chosen.gateway_port}")
+    output.talk(
+        f"data: {home.root}; gateway: http://{found.chosen.host}:{found.chosen.gateway_port}; "
+        f"sidecar: {found.chosen.dapr}"
+    )
 
 
 def memory(pid: int) -> str:

@@ -6,6 +6,7 @@ It composes; what each part does stands in its own package.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,7 +28,7 @@ from openfunction_py.wire import route_lines
 
 NODE_NAME = "local"
 FIELD_MANAGER = "openfunction-up"
-RECONCILERS = (function, builder, serving, gateway, eventbus, eventsource, trigger)
+RECONCILERS = (function, builder, gateway, eventbus, eventsource, trigger)
 
 logger = log.get("control")
 
@@ -39,7 +40,7 @@ async def run(home: homes.Home) -> None:
     with stores.Store(home.store) as store:
         deps = dependencies.Dependencies(
             store=store,
-            admission=admit,
+            admission=functools.partial(admit, dapr_by=chosen.dapr),
             tokens=pki.users(home),
             pod_logs=NodeLogs(node),
             clock=clock.SystemClock(),
@@ -56,6 +57,7 @@ async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen:
     manager = managers.Manager(client)
     for module in (*RECONCILERS, shipwright, workloads, dapr):
         module.install(manager)
+    serving.install(manager, make=functools.partial(serving.make_readers, push=chosen.dapr == "daprd"))
     keda.install(manager, instances=node.instances)
     knative.install(manager, loads=node.loads, gateways_say=route_lines.Follower(node.path).routes)
     names.install(manager, gateway=f"{chosen.host}:{chosen.gateway_port}")
@@ -63,13 +65,19 @@ async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen:
 
 
 def admit(
-    resource: scheme.Resource, operation: str, new: dict[str, Any], old: dict[str, Any] | None
+    resource: scheme.Resource,
+    operation: str,
+    new: dict[str, Any],
+    old: dict[str, Any] | None,
+    *,
+    dapr_by: settings.Sidecar = "ofn",
 ) -> admission.Admitted:
-    """Admission of an embedded server: our kinds' rules, and the one node every Pod runs on."""
+    """Admission of an embedded server: our kinds' rules, the one node every Pod runs on, and whose sidecar it gets."""
     admitted = admission.admit(resource, operation=operation, new=new, old=old)
     if resource.kind == "Pod" and operation == "CREATE":
         admitted.object.setdefault("spec", {}).setdefault("nodeName", NODE_NAME)
-        return dataclasses.replace(admitted, object=dapr.inject(admitted.object))
+        make = dapr.daprd.container if dapr_by == "daprd" else None
+        return dataclasses.replace(admitted, object=dapr.inject(admitted.object, make=make))
     return admitted
 
 

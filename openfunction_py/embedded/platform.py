@@ -6,6 +6,7 @@ Synchronous and light, for the command line; what runs inside is `supervisor` an
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from typing import Any
 from openfunction_py.apiserver import pki
 from openfunction_py.embedded import pidfiles, settings, supervisor
 from openfunction_py.lib import home as homes
+from openfunction_py.lib import tools
 from openfunction_py.node import processes
 
 READY_SECONDS = 30.0
@@ -45,11 +47,13 @@ class Status:
     chosen: settings.Settings
 
 
-def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> settings.Settings:
-    """Make the data folder and choose the ports.
+def prepare(
+    home: homes.Home, *, port: int | None, api_port: int | None, dapr: settings.Sidecar | None = None
+) -> settings.Settings:
+    """Make the data folder and choose the ports and the sidecar.
 
     Raises:
-        PlatformError: running already, folder not writable, port taken, disk full.
+        PlatformError: running already, folder not writable, port taken, disk full, no daprd.
     """
     try:
         if pidfiles.recall(supervisor.pid_file(home, "supervisor")) is not None:
@@ -60,12 +64,13 @@ def prepare(home: homes.Home, *, port: int | None, api_port: int | None) -> sett
         home.ensure()
         _check_space(home)
         _end_roles(home)
-        chosen = settings.load(home.config)
-        chosen = settings.Settings(
-            host=chosen.host,
-            api_port=chosen.api_port if api_port is None else api_port,
-            gateway_port=chosen.gateway_port if port is None else port,
+        known = settings.load(home.config)
+        chosen = dataclasses.replace(
+            known,
+            api_port=known.api_port if api_port is None else api_port,
+            gateway_port=known.gateway_port if port is None else port,
         )
+        chosen = settings.with_sidecar(chosen, dapr, os.environ)
         chosen = settings.with_free_ports(chosen)
         settings.save(home.config, chosen)
         pki.ensure(home, (chosen.host,))
@@ -92,12 +97,13 @@ def _check_space(home: homes.Home) -> None:
         )
 
 
-def start(home: homes.Home) -> subprocess.Popen[bytes]:
+def start(home: homes.Home, chosen: settings.Settings) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own; its log goes to the home."""
+    told = {homes.HOME_VARIABLE: str(home.root), tools.DAPRD_VARIABLE: chosen.daprd}
     with (home.logs / "supervisor.log").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "openfunction_py.embedded", "supervisor"],
-            env={**os.environ, "OFN_HOME": str(home.root)},
+            env={**os.environ, **told},
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
 

@@ -28,9 +28,11 @@ async def control(home: homes.Home) -> None:
 async def node(home: homes.Home) -> None:
     """The embedded kubelet; its instances end with it when it is asked to stop."""
     from openfunction_py.node import main as nodes  # noqa: PLC0415
+    from openfunction_py.node import parts  # noqa: PLC0415
 
+    told = parts.Settings(warm_sidecars=settings.load(home.config).dapr == "ofn")
     async with clients.Client(endpoint.of(home, "node")) as client:
-        await nodes.run(client=client, home=home, clock=clock.SystemClock())
+        await nodes.run(client=client, home=home, clock=clock.SystemClock(), settings=told)
 
 
 async def gateway(home: homes.Home) -> None:

@@ -1,4 +1,4 @@
-"""Settings of one platform: its ports, kept in the home so that addresses survive a restart.
+"""Settings of one platform: its ports and its sidecar, kept in the home so that they survive a restart.
 
 It holds what `ofn up` was told; it starts nothing.
 """
@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Literal, get_args
+
+from openfunction_py.lib import tools
 
 SCHEMA = 1
 GATEWAY_PORT = 8088
 HOST = "127.0.0.1"
+Sidecar = Literal["ofn", "daprd"]
+SIDECARS: tuple[Sidecar, ...] = get_args(Sidecar)
 
 
 class SettingsError(Exception):
@@ -21,12 +27,19 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Ports of a platform; 0 means: not chosen yet."""
+    """Ports of a platform; 0 means: not chosen yet.
+
+    Attributes:
+        dapr: whose sidecar stands beside functions, one of SIDECARS.
+        daprd: the file that was named for Dapr's own; empty to look for it.
+    """
 
     schema: int = SCHEMA
     host: str = HOST
     api_port: int = 0
     gateway_port: int = GATEWAY_PORT
+    dapr: Sidecar = "ofn"
+    daprd: str = ""
 
 
 def load(path: Path) -> Settings:
@@ -48,7 +61,8 @@ def load(path: Path) -> Settings:
             f"{path} has schema {values['schema']}, this version knows {SCHEMA}; use the version that wrote it"
         )
     known = {field.name: values[field.name] for field in fields(Settings) if field.name in values}
-    if any(type(value) is not type(getattr(Settings(), name)) for name, value in known.items()):
+    sound = all(type(value) is type(getattr(Settings(), name)) for name, value in known.items())
+    if not sound or known.get("dapr", "ofn") not in SIDECARS:
         raise SettingsError(f"{path} is damaged; remove it, the ports are chosen anew")
     return Settings(**known)
 
@@ -78,6 +92,23 @@ def with_free_ports(settings: Settings) -> Settings:
                 f"port {port} of the {name} is taken; stop what uses it, or choose another with {flag}"
             )
     return chosen
+
+
+def with_sidecar(settings: Settings, chosen: Sidecar | None, environ: Mapping[str, str]) -> Settings:
+    """The sidecar that is asked for, else the one of before; Dapr's own has to be on this machine.
+
+    Raises:
+        SettingsError: daprd is asked for and not there.
+    """
+    dapr = chosen or settings.dapr
+    named = environ.get(tools.DAPRD_VARIABLE, settings.daprd)
+    if dapr == "daprd" and tools.daprd({**environ, tools.DAPRD_VARIABLE: named}) is None:
+        where = f"{tools.DAPRD_VARIABLE} names {named}, which is no program" if named else "it is not on PATH"
+        raise SettingsError(
+            f"daprd is not to be found ({where}); build it with tools/dapr/build.sh, put it on PATH or name its file "
+            f"in {tools.DAPRD_VARIABLE}; `ofn up --dapr ofn` takes the platform's own sidecar"
+        )
+    return replace(settings, dapr=dapr, daprd=named)
 
 
 def _free_port(host: str) -> int:

@@ -184,7 +184,12 @@ class Home:
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Caches that outlive a home: $OFN_CACHE, or `openfunction` in the user's cache folder."""
     chosen = environ.get(CACHE_VARIABLE)
-    return Path(chosen).absolute() if chosen else _user_dir(environ, "XDG_CACHE_HOME", ".cache")
+    return Path(chosen).absolute() if chosen else user_cache(environ)
+
+
+def user_cache(environ: Mapping[str, str]) -> Path:
+    """`openfunction` in the user's cache folder."""
+    return _user_dir(environ, "XDG_CACHE_HOME", ".cache")
 
 
 def _user_dir(environ: Mapping[str, str], variable: str, fallback: str) -> Path:

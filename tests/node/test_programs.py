@@ -77,6 +77,21 @@ def test_a_program_that_is_not_installed_says_what_to_install(monkeypatch: pytes
         program.command([], host="")
 
 
+def test_daprd_is_a_file_that_a_confined_pod_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFN_DAPRD", str(tmp_path / "daprd"))
+    program = programs.find("daprio/daprd:1.18.0")
+    assert program is not None
+    assert program.confined
+    with pytest.raises(programs.ProgramError, match=r"daprd is not on this machine.*tools/dapr/build\.sh"):
+        program.command(["--app-id", "a"], host="127.0.0.7")
+    (tmp_path / "daprd").write_text("#!/bin/sh\n")
+    (tmp_path / "daprd").chmod(0o755)
+    assert program.command(["--app-id", "a"], host="127.0.0.7") == [str(tmp_path / "daprd"), "--app-id", "a"]
+    assert program.readable == [tmp_path / "daprd"]
+
+
 async def test_a_broker_runs_as_a_pod_and_its_store_outlives_it(running: House) -> None:
     broker()
     await claim(running, "data")

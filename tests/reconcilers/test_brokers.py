@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,45 @@ async def test_a_durable_of_jetstream_is_there_before_its_first_reader_and_is_ma
         assert (found.num_pending, found.config.max_deliver) == (1, -1)
         assert await client.jetstream().consumer_info("play", "hello-default__play")
         await client.close()
+
+
+async def test_what_daprd_reads_is_pushed_to_it_and_what_it_writes_has_a_stream(tmp_path: Path) -> None:
+    broker = brokers.Nats(tmp_path)
+    with brokers.running(broker):
+        asks = readers(
+            "pubsub.jetstream", natsURL=broker.url, durableName="d", queueGroupName="g", ackWait="7s"
+        )
+        wanted = dataclasses.replace(asks, written=("out",))
+        client = await nats.connect(broker.url)
+        for _ in range(2):
+            await groups.make([wanted], push=True)
+            await client.jetstream().publish("work", b"1")
+        found = await client.jetstream().consumer_info("work", "d")
+        assert (found.num_pending, found.config.deliver_group, found.config.ack_wait) == (2, "g", 7)
+        assert found.config.deliver_subject
+        assert (await client.jetstream().stream_info("out")).config.subjects == ["out"]
+        await client.close()
+
+
+async def test_a_durable_that_daprd_cannot_read_through_is_named_with_the_way_out(tmp_path: Path) -> None:
+    broker = brokers.Nats(tmp_path)
+    with brokers.running(broker):
+        named = readers("pubsub.jetstream", natsURL=broker.url, durableName="d")
+        await groups.make([named])
+        with pytest.raises(BrokerError, match=r"'d' is a pull consumer.*take another durableName"):
+            await groups.make([named], push=True)
+        other = readers("pubsub.jetstream", natsURL=broker.url, durableName="e")
+        await groups.make([other], push=True)
+        with pytest.raises(BrokerError, match=r"'e' is a push consumer.*take another durableName"):
+            await groups.make([other])
+        several = readers("pubsub.jetstream", ("work", "play"), natsURL=broker.url)
+        with pytest.raises(BrokerError, match="a component for each topic"):
+            await groups.make([several], push=True)
+
+
+async def test_a_component_that_is_only_written_to_needs_no_broker_for_our_sidecar() -> None:
+    away = readers("pubsub.jetstream", (), natsURL="nats://127.0.0.1:1")
+    await groups.make([dataclasses.replace(away, written=("out",))])
 
 
 async def test_a_group_of_kafka_begins_where_the_topic_ended_when_it_was_made(tmp_path: Path) -> None:

@@ -148,6 +148,14 @@ class PubSub(Protocol):
 
 
 @runtime_checkable
+class Pushes(Protocol):
+    """Topics that Dapr's own sidecar reads in another way than ours: what it needs is made beforehand."""
+
+    async def make_for_daprd(self, read: Sequence[str], written: Sequence[str]) -> None:
+        """Have what keeps these topics, and the durable by which each is read; raises ComponentError."""
+
+
+@runtime_checkable
 class InputBinding(Protocol):
     """Something from which data comes by itself."""
 

@@ -8,7 +8,7 @@ import nats.errors
 
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers import handling
-from openfunction_eventing.drivers.jetstream import streams
+from openfunction_eventing.drivers.jetstream import pushing, streams
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.jetstream.publisher import Publisher
 from openfunction_eventing.drivers.jetstream.reader import Reader
@@ -75,6 +75,13 @@ class JetStream:
         self._readers.add(made)
         await made.open()
         return made
+
+    async def make_for_daprd(self, read: Sequence[str], written: Sequence[str]) -> None:
+        """See `port.Pushes`."""
+        for topic in written:
+            await self._streams.of(topic)
+        for topic in read:
+            await pushing.have(self._link, self._streams, topic)
 
     async def close(self) -> None:
         """See `port.PubSub`."""

@@ -23,25 +23,37 @@ class BrokerError(Exception):
 class Readers:
     """One component as its document says, the topics of it that are read, and the app that reads them.
 
-    `secrets` has the values of what the document refers to, by name and key.
+    `written` are the topics of it that the app publishes to; Dapr's own sidecar makes nothing for them. `secrets` has
+    the values of what the document refers to, by name and key.
     """
 
     component: Document
     topics: tuple[str, ...]
     app: str
+    written: tuple[str, ...] = ()
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
 
-async def make(wanted: Sequence[Readers]) -> None:
-    """Make every durable that is absent; one that is there keeps its place. Raises BrokerError."""
+async def make(wanted: Sequence[Readers], *, push: bool = False) -> None:
+    """Make every durable that is absent; one that is there keeps its place. Raises BrokerError.
+
+    With `push` they are those of Dapr's own sidecar, to which JetStream pushes.
+    """
     for one in wanted:
-        await _make(one)
+        if one.topics or (push and one.component["spec"]["type"] == TYPES[0]):
+            await _make(one, push=push)
 
 
-async def _make(wanted: Readers) -> None:
+async def _make(wanted: Readers, *, push: bool) -> None:
     from openfunction_eventing import drivers  # noqa: PLC0415 - see the module's own words
     from openfunction_eventing.component import ComponentError, from_document  # noqa: PLC0415
-    from openfunction_eventing.drivers.port import ACK, PubSub, SubscribeOptions, Verdict  # noqa: PLC0415
+    from openfunction_eventing.drivers.port import (  # noqa: PLC0415
+        ACK,
+        PubSub,
+        Pushes,
+        SubscribeOptions,
+        Verdict,
+    )
     from openfunction_eventing.envelope import Message  # noqa: PLC0415
 
     async def never(_: Message) -> Verdict:
@@ -55,6 +67,9 @@ async def _make(wanted: Readers) -> None:
     try:
         if not isinstance(driver, PubSub):
             raise component.error("it is no pub/sub, so nobody can be made known to it")
+        if push and isinstance(driver, Pushes):
+            await driver.make_for_daprd(wanted.topics, wanted.written)
+            return
         # as the sidecar says it (sidecar/consuming.py)
         group = component.text("consumerID") or component.text("queueGroupName", wanted.app)
         for topic in wanted.topics:

@@ -93,7 +93,7 @@ class Reconciler:
             return Result()
         known = self._groups.of(request)
         wanted = await self._wanted(serving, function)
-        asked = naming.digest_of([[one.component, one.topics] for one in wanted])
+        asked = naming.digest_of([[one.component, one.topics, one.written] for one in wanted])
         if known.asked == asked and known.problem is None and not self._is_blind(serving):
             return Result()
         if known.asked != asked:
@@ -134,18 +134,21 @@ class Reconciler:
         )
 
     async def _wanted(self, serving: Serving, function: Function) -> list[Readers]:
-        """Each component whose topics start the function; a group that is another one each time is left out."""
+        """Each component with topics of the function; a group that is another one each time is left out."""
         app = dapr_components.app_id(function.metadata.name, serving.metadata.namespace)
         made = dapr_components.make(serving, function=function.metadata.name, owner=meta.owner_of(function))
         own = {one.metadata.name: one for one in made}
         triggers = serving.spec.triggers.dapr if serving.spec.triggers else []
+        outputs = [one.dapr for one in serving.spec.outputs if one.dapr is not None and one.dapr.topic]
         found = []
-        for key in dict.fromkeys(one.name for one in triggers):
+        for key in dict.fromkeys([*(one.name for one in triggers), *(one.name for one in outputs)]):
             real = dapr_components.real_name(serving.spec, function.metadata.name, key)
             component = own.get(real) or self._components.get(serving.metadata.namespace, real)
             topics = tuple(dapr_components.topics_of(serving.spec, key))
-            if component is not None and topics and _lasts(component):
-                found.append(Readers(self._document(component), topics, app, await self._secrets(component)))
+            written = tuple(dict.fromkeys(one.topic or "" for one in outputs if one.name == key))
+            if component is not None and (topics or written) and _lasts(component):
+                told, secrets = self._document(component), await self._secrets(component)
+                found.append(Readers(told, topics, app, written=written, secrets=secrets))
         return found
 
     def _document(self, component: dapr.Component) -> dict[str, Any]:
