@@ -104,12 +104,12 @@ class Platform:
 
 
 @contextlib.contextmanager
-def started(*, fast: bool = True) -> Iterator[Platform]:
-    """A running platform; its home is removed afterwards, and every process of it must be gone."""
+def started(*words: str, fast: bool = True) -> Iterator[Platform]:
+    """A running platform, `ofn up` given more words; its home is removed afterwards, and all its processes are gone."""
     home = Path(tempfile.mkdtemp(prefix="ofn-e2e-"))
     platform = Platform(home)
     try:
-        platform.ofn("up", "-d", "--port", "0", "--api-port", "0")
+        platform.ofn("up", "-d", "--port", "0", "--api-port", "0", *words)
         if fast:
             platform.ofn("apply", "-f", "-", text=FAST_SCALING)
         yield platform
