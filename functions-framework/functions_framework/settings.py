@@ -49,6 +49,7 @@ class InstanceSettings:
     """Where an instance listens, what it limits, and whom it reports to; times in seconds."""
 
     unix_socket: str = ""  # a path to listen at, in the place of host and port
+    app_socket: str = ""  # a path to listen at as well, for a sidecar of ours
     fd: int = -1  # a listening socket that was inherited
     workers: int = 1
     guard: bool = True  # a parent process replaces a process whose calls hang
@@ -121,6 +122,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         grace=_number(environ, "OFN_GRACE_SECONDS", default=default.grace),
         settle=_number(environ, "OFN_SETTLE_SECONDS", default=default.settle),
         unix_socket=environ.get("OFN_UNIX_SOCKET", ""),
+        app_socket=environ.get("OFN_APP_SOCKET", ""),
         fd=_whole(environ, "OFN_FD", default=default.fd, low=-1),
         guard=not environ.get("OFN_GUARD") or switch(environ, "OFN_GUARD"),
         workers=_whole(environ, "OFN_WORKERS", default=default.workers, low=1, high=1024),

@@ -99,12 +99,18 @@ class Servers:
         await self._http.start(sockets)
         self.grpc_port = await self._grpc.start(settings.addresses, settings.grpc_port)
         if settings.batch_socket:
-            await self._batches.start(Path(settings.batch_socket))
+            await self._start_batches(settings.batch_socket)
         _log.info("the API answers", http_port=self.http_port, grpc_port=self.grpc_port)
         if settings.port_file is not None:
             ready = settings.port_file.with_suffix(".part")
             ready.write_bytes(jsons.dumps({"http": self.http_port, "grpc": self.grpc_port}))
             ready.replace(settings.port_file)  # whoever waits for the file finds it whole
+
+    async def _start_batches(self, path: str) -> None:
+        try:
+            await self._batches.start(Path(path))
+        except OSError as error:  # a function that finds nobody there publishes over HTTP
+            _log.warning("the socket for batches cannot be served", socket=path, error=str(error))
 
     async def stop(self) -> None:
         """End what is under way, then the servers."""

@@ -24,7 +24,7 @@ class Settings:
 
     Attributes:
         app_port: where the app listens; 0 when there is none.
-        app_socket: the Unix socket of an app that speaks `batch`.
+        app_socket: the Unix socket of an app that speaks `batch`; one that does not listen there is asked at its port.
         http_port: of the API; 0 takes a free one. So with `grpc_port`.
         max_body: bytes of a request.
         grace: seconds for what is under way at the end.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from functions_framework import clock, exits, lifecycle
 from functions_framework.program import Program
-from functions_framework.serving import ending, server
+from functions_framework.serving import ending, listeners, server
 from functions_framework.settings import InstanceSettings
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class Instance:
         self._be_watched(site, keeper)
         if self._program.starts:
             site.hold()
-        await site.start(listener)
+        beside = listeners.beside(self._settings)
+        await site.start(listener, beside=beside.socket if beside else None)
         if self._program.starts:
             await self._start_up(site)
         if keeper is not None:
@@ -100,6 +101,8 @@ class Instance:
             line = group.create_task(self._link(site))
             await self._end(site, await self._orders.get())
             line.cancel()
+        if beside is not None:
+            beside.remove()
         if self._program.stops:
             await lifecycle.stop(self._program.stops, seconds=max(_STOPS_AT_LEAST, self._settings.grace))
         if self._hung:

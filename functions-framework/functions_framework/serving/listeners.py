@@ -1,4 +1,4 @@
-"""The socket an instance listens on: given by a parent, at a path, or bound to host and port.
+"""The socket an instance listens on: given by a parent, at a path, or bound to host and port; and one for its sidecar.
 
 It accepts nothing.
 """
@@ -9,12 +9,14 @@ import contextlib
 import os
 import socket
 import stat
+import sys
 from collections.abc import MutableMapping
 
-from functions_framework import exits
+from functions_framework import exits, notices
 from functions_framework.settings import InstanceSettings
 
 _FIRST_GIVEN = 3  # systemd's SD_LISTEN_FDS_START
+_LONGEST = 107 if sys.platform == "linux" else 103  # bytes of a Unix socket's path
 
 
 def of(settings: InstanceSettings, environ: MutableMapping[str, str]) -> socket.socket:
@@ -70,6 +72,54 @@ def remove(listener: socket.socket, path: str) -> None:
     listener.close()
     if path:
         _unlink(path)
+
+
+class Beside:
+    """A second listener of one process, at a path that it takes over from whoever served there before.
+
+    The path appears once connections queue there, so whoever sees it can connect.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError."""
+        if len(os.fsencode(path)) > _LONGEST:
+            raise OSError(f"a socket's path has no more than {_LONGEST} bytes")
+        self.socket: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path = path
+        early = os.path.join(os.path.dirname(path), str(os.getpid()))
+        try:
+            _unlink(early)
+            self.socket.bind(early)
+            self.socket.listen()
+            os.replace(early, path)
+            self._own = os.lstat(path).st_ino
+        except OSError:
+            self.socket.close()
+            _unlink(early)
+            raise
+        self.socket.settimeout(0)
+
+    def remove(self) -> None:
+        """Take the path away, unless another has taken it over."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(self._path).st_ino == self._own:
+                os.unlink(self._path)
+
+
+def beside(settings: InstanceSettings) -> Beside | None:
+    """The listener for a sidecar of ours; None where none is wanted, or none can be had, which is no error.
+
+    A sidecar has one connection, which would reach one of several workers.
+    """
+    if not settings.app_socket or settings.workers > 1:
+        return None
+    try:
+        return Beside(settings.app_socket)
+    except OSError as error:
+        notices.tell(
+            f"OFN_APP_SOCKET: {settings.app_socket} cannot be served ({error}); the port serves alone"
+        )
+        return None
 
 
 def address(listener: socket.socket) -> str:

@@ -69,8 +69,8 @@ class Server:
         self._sweep_period = _period(settings.limits)
         self._sweeper: asyncio.TimerHandle | None = None
         self._quiet = asyncio.Event()
-        self._listener: socket.socket | None = None
-        self._server: asyncio.Server | None = None
+        self._listeners: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
         self._shared: socket.socket | None = None  # the listener, where workers share it
         self._joining: set[asyncio.Task[Any]] = (
             set()
@@ -162,17 +162,23 @@ class Server:
         elif self._held is not None:
             self._held.append(exchange)
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept on a bound socket."""
-        self._listener = listener.dup()
+    async def start(self, listener: socket.socket, *, beside: socket.socket | None = None) -> None:
+        """Accept on a bound socket, and on one beside it; where that cannot be reached, the first cannot either."""
+        if beside is not None:
+            await self._serve(beside)
         if self._settings.workers > 1:
             # One connection in a turn: a loop that takes all there are leaves none to the others.
+            self._listeners.append(listener.dup())
             listener.listen(_BACKLOG)
             self._shared = listener
             self.loop.add_reader(listener.fileno(), self._accept_one, listener)
         else:
-            self._server = await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG)
+            await self._serve(listener)
         self._dispatcher.watchdog.install()
+
+    async def _serve(self, listener: socket.socket) -> None:
+        self._listeners.append(listener.dup())
+        self._servers.append(await self.loop.create_server(self._connection, sock=listener, backlog=_BACKLOG))
 
     def refuse_held(self) -> None:
         """The start failed or was cut short: nothing held will be begun."""
@@ -214,16 +220,17 @@ class Server:
         await asyncio.sleep(0)
 
     async def _stop_accepting(self) -> int:
-        """Close the listener after taking what the kernel had already accepted for us; returns how many."""
-        server, listener, shared = self._server, self._listener, self._shared
-        self._server = self._listener = self._shared = None
-        if listener is None:
-            return 0
-        if server is not None:
+        """Close the listeners after taking what the kernel had already accepted for us; returns how many."""
+        servers, listeners, shared = self._servers, self._listeners, self._shared
+        self._servers, self._listeners, self._shared = [], [], None
+        for server in servers:
             server.close()
         if shared is not None:
             self.loop.remove_reader(shared.fileno())
             shared.close()
+        return sum([await self._take(listener) for listener in listeners])
+
+    async def _take(self, listener: socket.socket) -> int:
         taken = 0
         with listener:
             while True:

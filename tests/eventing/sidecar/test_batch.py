@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket as stdlib_socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions_framework.dapr import apphttp
 from openfunction_eventing import loops
 from openfunction_eventing.sidecar.appchannel import batch, pipeline
+from openfunction_eventing.sidecar.appchannel.client import Client
 from openfunction_eventing.sidecar.appchannel.pipeline import Pipeline
 from openfunction_eventing.sidecar.channel import AppAway
-from tests.eventing.sidecar.conftest import Setup, running
+from tests.eventing.sidecar.conftest import App, Setup, running, serving
 from tests.framework.conftest import environment
 from tests.waiting import until
 
@@ -43,7 +46,9 @@ CONTEXT = {
 
 
 @asynccontextmanager
-async def function(folder: Path, made: Setup) -> AsyncIterator[asyncio.subprocess.Process]:
+async def function(folder: Path, made: Setup, *, port: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+    """At its socket alone, or at a port with the socket beside."""
+    path = str(folder / "app.sock")
     (folder / "main.py").write_text(FUNCTION)
     ports = made.servers
     env = environment(
@@ -51,10 +56,12 @@ async def function(folder: Path, made: Setup) -> AsyncIterator[asyncio.subproces
         DAPR_HTTP_PORT=str(ports.http_port),
         DAPR_GRPC_PORT=str(ports.grpc_port),
         OFN_DAPR_SOCKET=made.sidecar.settings.batch_socket,
+        **({"OFN_APP_SOCKET": path} if port else {}),
     )
+    where = ["--host", "127.0.0.1", "--port", str(port)] if port else ["--unix-socket", path]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "functions_framework", "--source", str(folder / "main.py"), "--target", "function",
-        "--unix-socket", str(folder / "app.sock"), env=env, stderr=asyncio.subprocess.PIPE,
+        *where, env=env, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         yield process
@@ -136,6 +143,90 @@ async def test_an_app_that_knows_no_frames_is_asked_over_http(tmp_path: Path) ->
         assert (await either.ask("POST", "/x", [], b"body")).body == b"hi"
         await either.close()
         await lines.close()
+
+
+# an app that has a port as well
+
+
+def spoken(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the sidecar said that the app speaks, each time it changed."""
+    fields = [vars(one).get("openfunction_fields", {}) for one in caplog.records]
+    return [str(one["speaks"]) for one in fields if "speaks" in one]
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["no socket", "a socket that nobody serves"])
+async def test_an_app_that_is_not_at_its_socket_is_asked_at_its_port(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, left: bool
+) -> None:
+    caplog.set_level("INFO")
+    path = tmp_path / "app.sock"
+    if left:
+        with stdlib_socket.socket(stdlib_socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+    app = App([{"pubsubname": "bus", "topic": "t", "route": "/on"}])
+    async with serving(app):
+        pass  # so that its port is known, and closed
+    async with running(app_protocol="batch", app_socket=str(path), app_port=app.port) as made:
+        assert made.sidecar.app is not None
+        assert not await made.sidecar.app.is_up()
+        async with serving(app):
+            await made.attached()
+            await publish(made, "one")
+            await until(lambda: len(app.bodies("/on")) == 1)
+        await publish(made, "two")
+        async with serving(app):
+            await until(lambda: len(app.bodies("/on")) == 2)
+    assert spoken(caplog) == [batch.PORT]
+
+
+async def test_whoever_comes_back_at_its_socket_is_asked_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    path = str(tmp_path / "app.sock")
+    route = apphttp.route("topics", 0, "in")
+    app = App([{"pubsubname": "bus", "topic": "t", "route": route}])
+    async with serving(app):
+        pass
+    async with running(app_protocol="batch", app_socket=path, app_port=app.port) as made:
+        async with serving(app):
+            await made.attached()
+            await publish(made, "foreign")
+            await until(lambda: len(app.bodies(route)) == 1)
+        async with function(tmp_path, made, port=app.port):
+            await publish(made, "ours")
+            await until(lambda: sent(made) == ["OURS"])
+        await publish(made, "again")
+        async with function(tmp_path, made, port=app.port):
+            await until(lambda: sent(made) == ["OURS", "AGAIN"])
+        async with serving(app):
+            await publish(made, "foreign again")
+            await until(lambda: len(app.bodies(route)) == 2)
+    assert spoken(caplog) == [batch.PORT, batch.FRAMES, batch.PORT]
+
+
+async def test_one_that_opens_its_port_while_it_is_looked_for_is_found_at_its_socket(tmp_path: Path) -> None:
+    """It was not at the socket a moment ago, and is at the port now: it came between the two questions."""
+    async with AsyncExitStack() as came:
+
+        class Port(Client):
+            async def is_up(self) -> bool:
+                await came.enter_async_context(peer(tmp_path, lambda _: b""))
+                return True
+
+            async def ask(self, *_: Any) -> Any:
+                raise AssertionError("it is asked at its socket")
+
+        either = batch.Either(str(tmp_path / "peer.sock"), Port("127.0.0.1", 1))
+        assert await either.is_up()
+        with pytest.raises(AppAway):
+            await either.ask("GET", "/", [], b"")
+        await either.close()
+
+
+async def publish(made: Setup, text: str) -> None:
+    """An event on the topic of both apps."""
+    await made.sidecar.publisher.publish("bus", "t", text.encode(), content_type="text/plain", metadata={})
 
 
 # the lines themselves

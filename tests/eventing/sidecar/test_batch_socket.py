@@ -153,3 +153,13 @@ async def test_a_dead_sidecars_socket_is_replaced(tmp_path: Path) -> None:
     async with both(tmp_path) as (made, one):
         await one.acall(messages.publish("bus", "t", "x"))
         assert len(made.bus.stored) == 1
+
+
+async def test_a_socket_that_cannot_be_served_leaves_http(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = str(tmp_path / ("x" * 120))
+    async with running(batch_socket=path) as made, client(made, path) as one:
+        await one.acall(messages.publish("bus", "t", "x"))
+        assert len(made.bus.stored) == 1
+    assert "the socket for batches cannot be served" in caplog.text
