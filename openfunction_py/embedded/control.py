@@ -55,9 +55,11 @@ async def run(home: homes.Home) -> None:
 
 async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen: settings.Settings) -> None:
     manager = managers.Manager(client)
-    for module in (*RECONCILERS, shipwright, workloads, dapr):
+    for module in (*RECONCILERS, shipwright, workloads):
         module.install(manager)
-    serving.install(manager, make=functools.partial(serving.make_readers, push=chosen.dapr == "daprd"))
+    is_daprd = chosen.dapr == "daprd"
+    serving.install(manager, make=functools.partial(serving.make_readers, push=is_daprd))
+    dapr.install(manager, image=dapr.daprd.IMAGE if is_daprd else dapr.IMAGE)
     keda.install(manager, instances=node.instances)
     knative.install(manager, loads=node.loads, gateways_say=route_lines.Follower(node.path).routes)
     names.install(manager, gateway=f"{chosen.host}:{chosen.gateway_port}")

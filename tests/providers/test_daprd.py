@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from openfunction_eventing.sidecar import resources
-from openfunction_py.providers.dapr import daprd, injection
+from openfunction_py.api.upstream import core
+from openfunction_py.providers.dapr import daprd, injection, replacing
 from openfunction_py.resources import programs
 from tests.providers.test_dapr import ANNOTATED, pod
+from tests.reconcilers.world import World
 
 
 def beside(**more: str) -> dict[str, Any]:
@@ -60,3 +62,24 @@ def test_our_sidecar_passes_over_the_configuration_of_daprd(tmp_path: Path) -> N
     (tmp_path / "resources.yaml").write_text(json.dumps(component))
     found = resources.load([tmp_path], app="a")
     assert [one["metadata"]["name"] for one in found.components] == ["c"]
+
+
+def owned(name: str, kind: str, image: str) -> core.Pod:
+    """A Pod with a sidecar, of a workload."""
+    owners = [{"apiVersion": "v1", "kind": kind, "name": "o", "uid": "u"}] if kind else []
+    containers = [{"name": "function", "image": "f"}, {"name": injection.CONTAINER, "image": image}]
+    about = {"name": name, "namespace": "default", "ownerReferences": owners}
+    return core.Pod.model_validate({"metadata": about, "spec": {"containers": containers}})
+
+
+async def test_pods_of_workloads_with_the_other_sidecar_make_way() -> None:
+    there = World()
+    replacing.install(there.manager, image=daprd.IMAGE)
+    there.put(owned("old", "ReplicaSet", injection.IMAGE))
+    there.put(owned("new", "ReplicaSet", daprd.IMAGE))
+    there.put(owned("own-sidecar", "StatefulSet", "example.com/daprd"))
+    there.put(owned("job", "Job", injection.IMAGE))
+    there.put(owned("bare", "", injection.IMAGE))
+    await there.settle()
+    left = {one.metadata.name for one in there.lister(core.Pod).list("default")}
+    assert left == {"new", "own-sidecar", "job", "bare"}

@@ -3,8 +3,14 @@
 The sidecar itself is a program of the eventing image, or Dapr's own.
 """
 
-from openfunction_py.providers.dapr import daprd
-from openfunction_py.providers.dapr.components import install
-from openfunction_py.providers.dapr.injection import inject
+from openfunction_py.controller import manager as managers
+from openfunction_py.providers.dapr import components, daprd, replacing
+from openfunction_py.providers.dapr.injection import IMAGE, inject
 
-__all__ = ["daprd", "inject", "install"]
+__all__ = ["IMAGE", "daprd", "inject", "install"]
+
+
+def install(manager: managers.Manager, *, image: str = IMAGE) -> None:
+    """Run the controllers; `image` is that of the sidecar that is put into Pods."""
+    components.install(manager)
+    replacing.install(manager, image=image)
