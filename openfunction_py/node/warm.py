@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from functions_framework import cli, control, exits
-from functions_framework.templates import child, footprint, privatepages, template
+from functions_framework.templates import child, footprint, immortal, privatepages, template
 from openfunction_py.node import launcher
 
 PR_SET_DUMPABLE = 4
@@ -107,6 +107,7 @@ def warmed(module: str) -> tuple[Main, template.Warm]:
     after = footprint.take_when_quiet(_QUIET_WITHIN)
     gc.disable()  # until the fork, so that no collection touches pages the forks share
     gc.collect()
+    immortal.keep_all()
     filled = privatepages.fill_holes()
     gc.freeze()
     unsafe = footprint.why_unsafe(before, after)

@@ -25,7 +25,15 @@ from typing import Any, NoReturn
 from functions_framework import cli, control, exits, loader, settings
 from functions_framework.program import Program
 from functions_framework.serving import instance
-from functions_framework.templates import child, dependencies, footprint, peer, privatepages, rehearsal
+from functions_framework.templates import (
+    child,
+    dependencies,
+    footprint,
+    immortal,
+    peer,
+    privatepages,
+    rehearsal,
+)
 
 _POOL_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # What the standalone command imports when it is needed; a template has it before the fork, where it is shared.
@@ -54,12 +62,13 @@ class Warm:
 
 def warm_up(function_settings: settings.FunctionSettings) -> Warm:
     """Import what an instance needs and the user's module; raises StartError."""
-    return _warmed(lambda: loader.load(function_settings))
+    return _warmed(lambda: loader.load(function_settings), immortal.keep_program)
 
 
 def warm_dependencies(source: Path, layer: Path) -> Warm:
     """Import what the function's file imports from its dependency layer, and nothing of the file itself."""
-    return _warmed(lambda: _import_all(dependencies.learn(dependencies.source_of(source), layer)))
+    names = dependencies.learn(dependencies.source_of(source), layer)
+    return _warmed(lambda: _import_all(names), immortal.keep_all)
 
 
 def _import_all(names: Sequence[str]) -> None:
@@ -67,18 +76,22 @@ def _import_all(names: Sequence[str]) -> None:
         print(f"functions_framework: left to the function: {failed}", file=sys.stderr)  # noqa: T201  # a template's log is its stderr
 
 
-def _warmed(load: Callable[[], Program | None]) -> Warm:
+def _warmed(load: Callable[[], Program | None], keep: Callable[[], int]) -> Warm:
+    """Import, then ready the memory for forks; `keep` says what of the new becomes immortal."""
     for name in _POOL_VARIABLES:
         os.environ[name] = "1"
     for name in _LATER:
         if util.find_spec(name) is not None:
             import_module(name)
+    gc.collect()
+    immortal.keep_all()
     before = footprint.take()
     program = load()
     pools = _pools()
     after = footprint.take_when_quiet(_QUIET_WITHIN)
     gc.disable()  # until the fork, so that no collection touches pages the forks share
     gc.collect()
+    keep()
     filled = privatepages.fill_holes()
     gc.freeze()
     return Warm(program, pools, after.threads, footprint.why_unsafe(before, after), filled)
