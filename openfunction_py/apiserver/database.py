@@ -5,6 +5,7 @@ It runs no thread and tells nobody; what a write means is the store's business.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -81,23 +82,20 @@ class Database:
         """
         self._path = path
         self._lock = _lock(path)
-        try:
-            self._writer = _connect(path)
-            _prepare(self._writer, path)
-            self._reader = _connect(path)
-            self._reader.execute("PRAGMA query_only = ON")
-        except (sqlite3.Error, OSError) as error:
-            os.close(self._lock)
-            raise explain(error, path) from error
-        except StoreError:
-            os.close(self._lock)
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, self._lock)
+            try:
+                self._writer = undo.enter_context(contextlib.closing(_connect(path)))
+                _prepare(self._writer, path)
+                self._reader = undo.enter_context(contextlib.closing(_connect(path)))
+                self._reader.execute("PRAGMA query_only = ON")
+            except (sqlite3.Error, OSError) as error:
+                raise explain(error, path) from error
+            self._open = undo.pop_all()
 
     def close(self) -> None:
         """Close the file; what is committed stays."""
-        self._reader.close()
-        self._writer.close()
-        os.close(self._lock)
+        self._open.close()
 
     # The reader's side: what is committed, and only that.
 
@@ -260,9 +258,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.close(descriptor)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA journal_size_limit = 16777216")
+    try:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 16777216"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

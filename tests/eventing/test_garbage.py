@@ -16,9 +16,10 @@ class Cycle:
 kept = Cycle()
 garbage.settle()
 frozen = gc.get_freeze_count()
-dead = weakref.ref(Cycle())
+told = []
+dead = weakref.ref(Cycle(), told.append)  # asking `dead()` would hold it just when the collector looks
 lists = []
-while dead() is not None and len(lists) < 200_000:
+while not told and len(lists) < 200_000:
     lists.append([])
 print(frozen > 1000, len(lists) < 200_000, kept.me is kept)
 """
