@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE
-PYTHON ?= python3
+PYTHON ?=
 BIN := .venv/bin
 ARGS ?=
 
@@ -14,7 +14,7 @@ help: ## list the targets
 
 setup: .venv/.ready ## make .venv with the locked dependencies, nothing else
 
-.venv/.ready: requirements.lock pyproject.toml functions-framework/pyproject.toml builder/pyproject.toml eventing/pyproject.toml tools/setup.sh
+.venv/.ready: requirements.lock pyproject.toml functions-framework/pyproject.toml builder/pyproject.toml eventing/pyproject.toml tools/setup.sh tools/python.sh
 	@PYTHON=$(PYTHON) tools/setup.sh
 
 check: setup ## ruff, format, mypy --strict, import contracts, size budget, spelling, generated files fresh

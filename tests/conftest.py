@@ -5,6 +5,7 @@ A test that asks for `server` runs once on each of them.
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 SERVERS = ("embedded", "real")
 HERE = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start: who runs in a shell's background was told to ignore it, and hands that on."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

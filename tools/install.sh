@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 prefix="${1:?where to install}"
-: "${PYTHON:=python3}"
+PYTHON="$(tools/python.sh)"
 wheels="$(mktemp -d)"
 trap 'rm -rf "$wheels" builder/openfunction_builder/_data' EXIT
 PYTHONPATH=builder .venv/bin/python -m openfunction_builder.package >/dev/null

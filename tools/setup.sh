@@ -2,7 +2,7 @@
 # Makes .venv from requirements.lock and installs the four distributions editable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${PYTHON:=python3}"
+PYTHON="$(tools/python.sh)"
 missing() { echo "setup: $1 is missing; install it with: $2" >&2; exit 1; }
 command -v "$PYTHON" >/dev/null || missing "$PYTHON" "apt-get install python3 python3-venv"
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

@@ -36,9 +36,7 @@ def doctor() -> None:
 
 def findings() -> Iterator[Finding]:
     """Every capability that changes what works or how."""
-    yield Finding(
-        "python", sys.version_info >= (3, 11), f"{platform.python_version()}; 3.11 or newer runs everything"
-    )
+    yield _python()
     yield _framework()
     for program, purpose in (
         ("git", "functions from git URLs"),
@@ -63,6 +61,13 @@ def findings() -> Iterator[Finding]:
     yield Finding("data folder", _writable(home.root), disk.data_note(home))
     caches = homes.cache_dir(os.environ)
     yield Finding("cache folder", _writable(caches), disk.cache_note(caches))
+
+
+def _python() -> Finding:
+    known = sys.version_info >= (3, 12)
+    memory = "" if known else ", from 3.12 on an idle instance needs half the memory"
+    told = f"{platform.python_version()}; 3.11 or newer runs everything{memory}"
+    return Finding("python", sys.version_info >= (3, 11), told)
 
 
 def _framework() -> Finding:
