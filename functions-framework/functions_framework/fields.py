@@ -6,6 +6,7 @@ They are read from what came and are never changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, overload
 
 from functions_framework import errors
@@ -13,6 +14,11 @@ from functions_framework import errors
 Fields = Sequence[tuple[bytes, bytes]]
 _MOST = 10_000  # values of one query or form
 _T = TypeVar("_T")
+
+
+@lru_cache(maxsize=512)
+def _lowered(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 class MissingKey(errors.BadRequest, KeyError):  # noqa: N818  # as its siblings in errors.py
@@ -35,7 +41,7 @@ class Headers(Mapping[str, str]):
         if self._values is None:
             values: dict[str, str] = {}
             for raw_name, raw_value in self._fields:
-                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+                name, value = _lowered(raw_name), raw_value.decode("latin-1")
                 values[name] = f"{values[name]}, {value}" if name in values else value
             self._values = values
         return self._values

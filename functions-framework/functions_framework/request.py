@@ -7,6 +7,7 @@ changes nothing. One name differs between frameworks: `json` is a property here,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -224,7 +225,7 @@ class Request:
     @property
     def mimetype(self) -> str:
         """The Content-Type without parameters, lower case; empty when absent."""
-        return (self.content_type or "").partition(";")[0].strip().lower()
+        return _mimetype(self.headers.get("content-type", ""))
 
     @property
     def is_json(self) -> bool:
@@ -309,6 +310,11 @@ class Request:
             except jsons.DecodeError as error:
                 raise errors.BadRequest(f"The body is no JSON: {error}.") from error
         return self._json[0]
+
+
+@lru_cache(maxsize=64)
+def _mimetype(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def is_json_type(mimetype: str) -> bool:

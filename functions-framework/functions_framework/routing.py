@@ -19,12 +19,16 @@ _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::((?:[^{}]|\{[0-9,]+\})+))
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2, a token
 
 
+_REMEMBERED = 256
+
+
 class Router:
     """Templates in the order of the most literal first; built once, asked for each request."""
 
     def __init__(self, functions: Sequence[Function]) -> None:
         ordered = sorted(functions, key=_specificity)
         self._routes = [(compiled(function.path), function) for function in ordered]
+        self._known: dict[tuple[str, bytes], Function] = {}  # what was asked at paths without variables
 
     def find(self, request: Request) -> Function:
         """The function that answers this request; its path variables are in `request.path_params` afterwards.
@@ -34,6 +38,10 @@ class Router:
         Raises:
             HttpError: 404 for a path that no function has, 405 for a method that none of its functions has.
         """
+        asked = (request.method, request.full_target)
+        known = self._known.get(asked)
+        if known is not None:
+            return known
         allowed: set[str] = set()
         path = request.path
         for pattern, function in self._routes:
@@ -41,7 +49,10 @@ class Router:
             if found is None:
                 continue
             if _accepts(function, request.method):
-                request.path_params = found.groupdict()
+                if pattern.groups:
+                    request.path_params = found.groupdict()
+                elif function.path and len(self._known) < _REMEMBERED:
+                    self._known[asked] = function
                 return function
             allowed |= function.methods
         if allowed:

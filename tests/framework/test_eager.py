@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import warnings
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -224,6 +225,66 @@ def test_who_keeps_its_task_sees_it_end_and_shares_it_with_nobody(
         assert isinstance(first, asyncio.Task)
         assert first is not second
         assert first.cancelled() == (one is cancelling)
+
+    run(main())
+
+
+def test_where_all_suspend_they_are_tasks_from_the_start_until_one_finishes_at_once(run: Run) -> None:
+    started: list[int] = []
+
+    async def numbered(number: int) -> int:
+        started.append(number)
+        assert VARIABLE.get() == "unset"
+        if number < 100:
+            VARIABLE.set("of one")
+            await asyncio.sleep(0)
+        return number
+
+    async def main() -> None:
+        def act(starter: eager.Starter) -> tuple[eager.Starter, list[Result], int]:
+            return starter, [starter.start(numbered(number)) for number in range(100)], len(started)
+
+        starter, begun, at_once = await outside(act)
+        assert 0 < at_once < 50
+        tasks = [task for task, _ in begun if task is not None]
+        assert [await task for task in tasks] == list(range(100))
+        later = await outside(lambda _: [starter.start(numbered(100 + number)) for number in range(40)])
+        await asyncio.wait([task for task, _ in later if task is not None])
+        assert later[-1] == (None, 139)
+
+    run(main())
+
+
+def test_one_that_is_cancelled_before_its_task_began_is_not_begun(run: Run) -> None:
+    async def main() -> None:
+        def act(starter: eager.Starter) -> list[Result]:
+            begun = [starter.start(late()) for _ in range(60)]
+            for task, _ in begun:
+                assert task is not None
+                task.cancel()
+            return begun
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for task, _ in await outside(act):
+                await asyncio.wait([task])
+                assert task.cancelled()
+            gc.collect()
+
+    run(main())
+
+
+def test_an_exit_after_many_that_suspended_does_not_end_the_loop(run: Run) -> None:
+    async def main() -> None:
+        def act(starter: eager.Starter) -> Result:
+            for _ in range(50):
+                starter.start(late())
+            return starter.start(exiting())
+
+        task, _ = await outside(act)
+        assert task is not None
+        with pytest.raises(errors.FrameworkError, match="the function called"):
+            await task
 
     run(main())
 

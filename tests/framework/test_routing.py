@@ -173,8 +173,10 @@ def test_what_is_apart_is_served(functions: list[Function]) -> None:
 
 def test_named_methods_come_before_every_method() -> None:
     router = routing.Router([declared("every", "/x"), declared("get", "/x", "GET")])
-    assert router.find(Request("GET", b"/x", (), b"")).name == "get"
-    assert router.find(Request("POST", b"/x", (), b"")).name == "every"
+    for _ in range(2):  # the second time as it is remembered
+        assert router.find(Request("GET", b"/x", (), b"")).name == "get"
+        assert router.find(Request("POST", b"/x", (), b"")).name == "every"
+        assert router.find(Request("POST", b"/x?a=1", (), b"")).name == "every"
 
 
 @pytest.mark.parametrize(

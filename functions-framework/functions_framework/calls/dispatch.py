@@ -82,6 +82,10 @@ class Dispatcher:
         self._meter = load
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._watched: dict[asyncio.Task[Any], tuple[Exchange, Function]] = {}
+        self._due: deadlines.Deadlines[asyncio.Task[Any]] = deadlines.Deadlines(
+            loop, seconds=timeout, expire=self._expire_watched
+        )
         self._overdue: set[asyncio.Task[Any]] = set()  # streams that were answered 504
         self.pool: pool.Pool = pool.Pool(loop, size=threads)
         self._deadlines: deadlines.Deadlines[pool.Call] = deadlines.Deadlines(
@@ -215,28 +219,30 @@ class Dispatcher:
         if task is None:
             self._finish(exchange, function, result)
         elif task.done():
-            self._settle(exchange, function, None, task)
+            self._settle(exchange, function, task)
         else:
             self._watch(exchange, function, task)
 
     def _watch(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
         """A task goes on: it has its time, and its client may leave."""
-        timer = self._loop.call_later(self._timeout, self._expire_task, exchange, function, task)
         self._tasks.add(task)
+        self._watched[task] = (exchange, function)
+        self._due.add(task)
         exchange.on_gone = partial(self._leave, exchange, function, task)
-        task.add_done_callback(partial(self._settle, exchange, function, timer))
+        task.add_done_callback(self._ended)
 
-    def _settle(
-        self,
-        exchange: Exchange,
-        function: Function,
-        timer: asyncio.TimerHandle | None,
-        task: asyncio.Task[Any],
-    ) -> None:
-        if timer is not None:
-            timer.cancel()
-            exchange.on_gone = None  # as in _returned
-            self._tasks.discard(task)
+    def _expire_watched(self, task: asyncio.Task[Any]) -> None:
+        self._expire_task(*self._watched[task], task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """A task that was watched has come to its end."""
+        self._tasks.discard(task)
+        self._due.discard(task)
+        exchange, function = self._watched.pop(task)
+        exchange.on_gone = None  # as in _returned
+        self._settle(exchange, function, task)
+
+    def _settle(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
         if task.cancelled():
             if not exchange.answered:
                 stopped = response.plain(503, "The instance stopped before the function answered.")

@@ -26,6 +26,8 @@ _register, _unregister = asyncio.tasks._register_task, asyncio.tasks._unregister
 
 
 _UNKNOWN, _MEASURE = 0, -1
+# After so many that suspended only one in so many is tried at once; when it finishes there, all are again.
+_OFTEN, _PROBE = 32, 16
 FATAL = (SystemExit, KeyboardInterrupt)  # what a Task passes on to its loop, which ends by it
 
 
@@ -137,6 +139,7 @@ class Starter:
         "_loop",
         "_references",
         "_step",
+        "_suspended",
         "_task",
         "_vars",
         "_weak",
@@ -148,6 +151,7 @@ class Starter:
         self._base = contextvars.copy_context()
         self._task: _Spare | None = None
         self._step: _Step | None = None
+        self._suspended = 0  # so many coroutines in a row
         self._references = _UNKNOWN  # to the spare when nobody else holds it, counted in _is_unmarked
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> Started:
@@ -156,6 +160,9 @@ class Starter:
         Raises:
             Exception: what the coroutine raised before its first suspension.
         """
+        if self._suspended >= _OFTEN and self._suspended % _PROBE:
+            self._suspended += 1
+            return self._later(coroutine), None
         task = self._task or self._spare()
         try:
             _enter(self._loop, task)
@@ -170,7 +177,9 @@ class Starter:
             error = exited(raised) if isinstance(raised, FATAL) else raised
         else:
             _leave(self._loop, task)
+            self._suspended += 1
             return self._adopt(task, coroutine, first), None
+        self._suspended = 0
         _leave(self._loop, task)
         if not self._is_unmarked(task) or not (error is None or isinstance(error, Exception)):
             return self._end(task, result, error), None
@@ -180,6 +189,12 @@ class Starter:
             raise error
         finally:
             del error, task  # or the traceback would keep them, and itself
+
+    def _later(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A plain Task: a spare for each that suspends costs more than the turn of the loop that it saves."""
+        life = _Life()
+        life.coroutine = coroutine
+        return asyncio.Task(life, loop=self._loop, context=self._base.copy())
 
     def close(self) -> None:
         """Forget the spare."""

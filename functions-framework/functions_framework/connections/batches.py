@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from functions_framework import response
 from functions_framework.connections.exchange import Exchange
 from functions_framework.connections.site import Site
+from functions_framework.pieces import Pieces
 from functions_framework.request import Request
 from functions_framework.response import Answer
 
@@ -35,7 +36,7 @@ class Batches(asyncio.Protocol):
         """Read after the opening, which is `opening` in full."""
         self._site = site
         self._skip = len(opening)
-        self._held = bytearray()
+        self._coming = Pieces()
         self._out: list[bytes] = []
         self._numbers: dict[Exchange, int] = {}
         self._pieces: dict[Exchange, tuple[int, bytes, list[bytes]]] = {}
@@ -81,8 +82,7 @@ class Batches(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Requests, or pieces of them; what is whole begins at once."""
-        held = self._held
-        held += data
+        held = self._coming.and_then(data)
         at, self._skip = (self._skip, 0) if len(held) >= self._skip else (0, self._skip)
         whole = len(held) if not self._skip else 0
         while whole - at >= REQUEST.size:
@@ -98,7 +98,7 @@ class Batches(asyncio.Protocol):
                 bytes(held[second + lines : end]), None,
             ))  # fmt: skip
             at = end
-        del held[:at]
+        self._coming.keep(held, at)
         return None
 
     def _begin(self, number: int, request: Request) -> None:
@@ -146,7 +146,7 @@ class Batches(asyncio.Protocol):
         if not self._out:
             self._site.loop.call_soon(self._flush)
         size = REPLY.size - LENGTH + len(lines) + len(body)
-        self._out.append(b"%b%b%b" % (REPLY.pack(size, number, status, len(lines)), lines, body))
+        self._out += (REPLY.pack(size, number, status, len(lines)), lines, body)
         if not self._numbers:
             self._flush()
 

@@ -27,6 +27,7 @@ from functions_framework.response import Answer, Reply, Stream
 _log = logging.getLogger("functions_framework")
 _SUCCESS = b"x-openfunction-status: success\r\n"
 _ERROR = b"x-openfunction-status: error\r\n"
+_TAKEN = (200, response.JSON_TYPE + _SUCCESS, jsons.dumps({"status": "SUCCESS"}))
 _POST = frozenset({"POST"})
 Call = Callable[[UserContext], Any]  # Any: an outcome, or a coroutine of one
 
@@ -232,6 +233,8 @@ def verdict_of(out: FunctionOut) -> signals.Verdict:
 
 def render_topic(out: FunctionOut) -> Answer:
     """The answer to a delivery."""
+    if out.data is None and out.error is None and not out.metadata:
+        return _TAKEN
     if out.failed:
         _log.error("The function refused an event: %s", out.error)
     verdict = verdict_of(out)

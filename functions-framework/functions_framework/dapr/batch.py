@@ -15,6 +15,7 @@ from functions_framework.dapr import port
 from functions_framework.dapr.errors import SidecarUnavailable
 from functions_framework.dapr.port import Ask, Port, Reply
 from functions_framework.dapr.settings import Sidecar
+from functions_framework.pieces import Pieces
 from functions_framework.turns import Turns
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Line(Turns):
         self._due: dict[int, tuple[asyncio.Future[Reply], float]] = {}
         self._count = HELLO
         self._out.append(_question(HELLO, "", "", token.encode()))
-        self._held = bytearray()
+        self._pieces = Pieces()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def ask(self, target: str, content_type: str, body: bytes) -> asyncio.Future[Reply]:
@@ -69,8 +70,7 @@ class Line(Turns):
 
     def data_received(self, data: bytes) -> None:
         """Answers, or pieces of them."""
-        held = self._held
-        held += data
+        held = self._pieces.and_then(data)
         at, whole = 0, len(held)
         while whole - at >= ANSWER.size:
             size, number, status = ANSWER.unpack_from(held, at)
@@ -81,7 +81,7 @@ class Line(Turns):
             if waiting is not None and not waiting[0].done():
                 waiting[0].set_result(Reply(status, {}, bytes(held[at + ANSWER.size : end])))
             at = end
-        del held[:at]
+        self._pieces.keep(held, at)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The sidecar has hung up; what it did not answer is told so."""
@@ -161,4 +161,4 @@ class BatchClient:
 def _question(number: int, target: str, content_type: str, body: bytes) -> bytes:
     where, kind = target.encode(), content_type.encode()
     size = QUESTION.size - LENGTH + len(where) + len(kind) + len(body)
-    return b"%b%b%b%b" % (QUESTION.pack(size, number, len(where), len(kind)), where, kind, body)
+    return b"".join((QUESTION.pack(size, number, len(where), len(kind)), where, kind, body))

@@ -165,10 +165,11 @@ def topic_event(request: Request, *, pubsub: str, topic: str) -> TopicEvent:
         Drop: it says that it is a CloudEvent and is none, which another delivery would not mend.
     """
     try:
+        if request.mimetype == cloudevent.STRUCTURED:
+            return TopicEvent(cloudevent.from_structured(request.body), pubsub_name=pubsub, topic=topic)
         if is_event(request):
             event = cloudevent.from_request(request)
-            data = None if request.mimetype == cloudevent.STRUCTURED else request.body
-            return TopicEvent(event, data, pubsub_name=pubsub, topic=topic)
+            return TopicEvent(event, request.body, pubsub_name=pubsub, topic=topic)
     except errors.HttpError as error:
         raise Drop(f"This message can never be read: {error.message}") from error
     event = _unwrapped(request.body, request.content_type, topic)

@@ -39,17 +39,18 @@ def publish(
 ) -> Ask[None]:
     """Publish to a topic; metadata `rawPayload: "true"` sends the bytes without an envelope."""
     body, kind = payload(data)
-    given = dict(metadata or {})
+    given, sent = dict(metadata) if metadata else {}, dict(headers) if headers else {}
+    target = path("publish", pubsub, topic)
     return Ask(
         "publish",
         f"{pubsub} topic {topic}",
-        path("publish", pubsub, topic) + query(given),
+        target + query(given) if given else target,
         _nothing,
         body=body,
-        headers={"content-type": content_type or kind, **(headers or {})},
+        headers={"content-type": content_type or kind, **sent},
         facts={
             "pubsub": pubsub, "topic": topic, "data": data, "body": body, "content_type": content_type or kind,
-            "metadata": given, "headers": dict(headers or {}),
+            "metadata": given, "headers": sent,
         },
     )  # fmt: skip
 
