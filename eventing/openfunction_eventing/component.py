@@ -36,6 +36,10 @@ class ComponentError(EventingError):
         self.type = type
 
 
+class ReaderError(ComponentError):
+    """What the broker remembers of a reader fits no reader of this kind; trying again does not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """One Component; `metadata` has each key as written, and is asked without regard to case as Dapr does."""

@@ -255,6 +255,25 @@ async def test_a_scaled_job_waits_for_the_durable_that_it_reads_and_is_made_once
     assert found(there, keda.ScaledJob, "hello-scaler") is not None
 
 
+async def test_a_durable_that_nobody_can_read_through_fails_a_version_until_it_is_another() -> None:
+    unfit = [True]
+
+    async def make(_: Sequence[Readers]) -> None:
+        if unfit:
+            raise BrokerError("component 'c': the consumer 'd' is a pull consumer", lasting=True)
+
+    there = play.world(make=make)
+    there.put(asynchronous(**SCALED))
+    await there.settle()
+    ready = play.condition(there)
+    assert (ready.status, ready.reason) == ("False", "ReaderUnfit")
+    assert "is a pull consumer" in ready.message
+    unfit.clear()
+    there.wake("serving-groups", "default", play.servings(there)[0].metadata.name)
+    await there.settle()
+    assert play.condition(there).reason != "ReaderUnfit"
+
+
 async def test_a_durable_that_a_broker_has_lost_is_made_again_when_the_scaler_cannot_read() -> None:
     asked: list[Readers] = []
 

@@ -61,8 +61,9 @@ async def test_a_durable_that_daprd_cannot_read_through_is_named_with_the_way_ou
     with brokers.running(broker):
         named = readers("pubsub.jetstream", natsURL=broker.url, durableName="d")
         await groups.make([named])
-        with pytest.raises(BrokerError, match=r"'d' is a pull consumer.*take another durableName"):
+        with pytest.raises(BrokerError, match=r"'d' is a pull consumer.*take another durableName") as told:
             await groups.make([named], push=True)
+        assert told.value.lasting
         other = readers("pubsub.jetstream", natsURL=broker.url, durableName="e")
         await groups.make([other], push=True)
         with pytest.raises(BrokerError, match=r"'e' is a push consumer.*take another durableName"):

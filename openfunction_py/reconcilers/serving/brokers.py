@@ -16,7 +16,15 @@ Document = Mapping[str, Any]
 
 
 class BrokerError(Exception):
-    """A broker cannot be asked, or refuses; the sentence names the component."""
+    """A broker cannot be asked, or refuses; the sentence names the component.
+
+    With `lasting` it stays so until somebody changes something.
+    """
+
+    def __init__(self, sentence: str, *, lasting: bool = False) -> None:
+        """Keep whether trying again may help."""
+        super().__init__(sentence)
+        self.lasting = lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ async def make(wanted: Sequence[Readers], *, push: bool = False) -> None:
 
 async def _make(wanted: Readers, *, push: bool) -> None:
     from openfunction_eventing import drivers  # noqa: PLC0415 - see the module's own words
-    from openfunction_eventing.component import ComponentError, from_document  # noqa: PLC0415
+    from openfunction_eventing.component import ComponentError, ReaderError, from_document  # noqa: PLC0415
     from openfunction_eventing.drivers.port import (  # noqa: PLC0415
         ACK,
         PubSub,
@@ -76,6 +84,6 @@ async def _make(wanted: Readers, *, push: bool) -> None:
             reading = await driver.subscribe(topic, SubscribeOptions(group=group, max_in_flight=0), never)
             await reading.stop()
     except ComponentError as error:
-        raise BrokerError(str(error)) from error
+        raise BrokerError(str(error), lasting=isinstance(error, ReaderError)) from error
     finally:
         await driver.close()

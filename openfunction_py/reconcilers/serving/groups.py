@@ -34,10 +34,11 @@ PATIENCE = 3
 
 @dataclass(slots=True)
 class Known:
-    """One version: what was asked for last, why it is not there, how often that failed, and the next pause."""
+    """One version: what was asked for last, why it is not there and whether for good, failures, the next pause."""
 
     asked: str = ""
     problem: str | None = BEING_MADE
+    lasting: bool = False
     failures: int = 0
     pause: float = FIRST_PAUSE
 
@@ -108,9 +109,10 @@ class Reconciler:
         try:
             await self._make(wanted)
         except BrokerError as error:
-            known.problem, known.failures = str(error), known.failures + 1
+            known.problem, known.lasting = str(error), error.lasting
+            known.failures += 1
         else:
-            known.problem, known.failures = None, 0
+            known.problem, known.lasting, known.failures = None, False, 0
 
     def _next(self, known: Known, serving: Serving) -> Result:
         if known.problem is None and not self._is_blind(serving):

@@ -83,10 +83,16 @@ class Reconciler:
             return Verdict(states.FAILED, "TemplateRejected", error.message)
 
     def _unread(self, serving: Serving, wanted: upkeep.Wanted) -> Verdict | None:
-        """Jobs alone would make what their scaler reads, and the scaler alone makes Jobs: it waits for the durables."""
+        """What nobody could read is said before anything runs.
+
+        Jobs alone would make what their scaler reads, and the scaler alone makes Jobs: it waits for the durables.
+        """
+        known = self.groups.of(types.request_of(serving))
+        if known.lasting:
+            return Verdict(states.FAILED, "ReaderUnfit", known.problem or "")
         if not isinstance(wanted.scaler, keda.ScaledJob):
             return None
-        known, made = self.groups.of(types.request_of(serving)), self._upkeep.found(wanted.scaler)
+        made = self._upkeep.found(wanted.scaler)
         is_made = made is not None and made.metadata.labels.get(labels.SERVING) == serving.metadata.name
         if known.problem is None or is_made:
             return None

@@ -22,8 +22,9 @@ async def have(link: Link, known: Streams, topic: str) -> None:
     """
     stream, name = await known.of(topic), link.component.text("durableName")
     if not name:
-        raise link.component.error(
-            "daprd needs a durableName, which serves one topic: declare a component for each topic"
+        raise streams.unreadable(
+            link.component,
+            "daprd needs a durableName, which serves one topic: declare a component for each topic",
         )
     try:
         _check(link, (await link.jetstream().consumer_info(stream, name)).config, topic)
@@ -53,11 +54,13 @@ def config(link: Link, topic: str, name: str) -> api.ConsumerConfig:
 def _check(link: Link, found: api.ConsumerConfig, topic: str) -> None:
     name = found.durable_name
     if not found.deliver_subject:
-        raise link.component.error(
+        raise streams.unreadable(
+            link.component,
             f"the consumer {name!r} is a pull consumer, made for the platform's own sidecar; daprd cannot read "
-            "through it: take another durableName, or delete the consumer"
+            "through it: take another durableName, or delete the consumer",
         )
     if found.filter_subject not in (None, "", topic):
-        raise link.component.error(
-            f"the consumer {name!r} reads {found.filter_subject} and not {topic!r}; one durableName serves one topic"
+        raise streams.unreadable(
+            link.component,
+            f"the consumer {name!r} reads {found.filter_subject} and not {topic!r}; one durableName serves one topic",
         )

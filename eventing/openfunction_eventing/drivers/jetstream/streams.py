@@ -15,7 +15,7 @@ import nats.js.errors
 from nats.js import api
 
 from openfunction_eventing import envelope
-from openfunction_eventing.component import Component
+from openfunction_eventing.component import Component, ReaderError
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.port import SubscribeOptions
 
@@ -163,17 +163,24 @@ class Streams:
     def _checked(self, found: api.ConsumerInfo, topic: str) -> Durable:
         config = found.config
         if config.deliver_subject:
-            raise self._component.error(
+            raise unreadable(
+                self._component,
                 f"the consumer {found.name!r} is a push consumer, made by another program; "
-                "take another durableName or delete it"
+                "take another durableName or delete it",
             )
         filters = config.filter_subjects or ([config.filter_subject] if config.filter_subject else [])
         if filters and topic not in filters:
-            raise self._component.error(
+            raise unreadable(
+                self._component,
                 f"the consumer {found.name!r} reads {', '.join(filters)} and not {topic!r}; "
-                "one durableName serves one topic"
+                "one durableName serves one topic",
             )
         return Durable(found.stream_name, found.name, topic, config.ack_wait or ACK_WAIT, lasting=True)
+
+
+def unreadable(component: Component, sentence: str) -> ReaderError:
+    """A durable that somebody has to change before its group can be read."""
+    return ReaderError(component.name, component.type, sentence)
 
 
 def stream_config(component: Component, name: str, topic: str) -> api.StreamConfig:
