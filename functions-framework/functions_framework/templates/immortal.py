@@ -13,7 +13,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 _PARTS_OF_CODE: Final = (
     *("co_consts", "co_names", "co_name", "co_qualname"),
@@ -81,5 +81,6 @@ def _next(one: object) -> Iterable[object]:
         return [getattr(one, name) for name in _PARTS_OF_CODE]
     found = gc.get_referents(one)
     if issubclass(type(one), type):
-        found += [one.__mro__, one.__bases__]
+        made = cast("type", one)
+        found += [made.__mro__, made.__bases__]
     return found
