@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import google, memory, report
+from tests.bench import environments, google, memory, report
 from tests.bench.plan import Plan
 from tests.bench.report import Side
 from tests.e2e import platform
@@ -87,7 +87,7 @@ def demo(plan: Plan) -> None:
     for _ in range(2):
         begun = time.perf_counter()
         done = subprocess.run(
-            command, cwd=google.ROOT, env=google.clean(), capture_output=True, text=True, check=False
+            command, cwd=google.ROOT, env=environments.clean(), capture_output=True, text=True, check=False
         )
         seconds = time.perf_counter() - begun
         if done.returncode:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from openfunction_py.lib import home as homes
-from tests.bench import google, memory
+from tests.bench import environments, google, memory
 from tests.e2e import platform
 
 SERVER_CPU, CLIENT_CPU = "1", "0"
@@ -165,7 +164,7 @@ def up(contenders: Sequence[Contender], *, cpu: str | None = SERVER_CPU) -> Iter
             words = [word.replace("{port}", str(port)) for word in one.command]
             process = subprocess.Popen(
                 [*(("taskset", "-c", cpu) if cpu else ()), *words],
-                env=google.clean(), cwd=one.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=environments.clean(), cwd=one.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
             processes.append(process)
@@ -203,20 +202,8 @@ def _write(folder: Path, text: str) -> Path:
 
 def _uvicorn() -> Path:
     """The command `uvicorn` in an environment of its own, with uvloop and httptools."""
-    folder = homes.cache_dir(os.environ) / "bench" / f"uvicorn-{UVICORN}"
-    if not (folder / ".ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        packages = [f"uvicorn=={UVICORN}", "uvloop", "httptools", "orjson"]
-        subprocess.run(
-            ["uv", "pip", "install", "-q", "--python", str(folder / "bin" / "python"), *packages],
-            check=True, env=google.tools(),
-        )  # fmt: skip
-        subprocess.run(
-            [str(folder / "bin" / "python"), "-m", "compileall", "-q", str(folder / "lib")], check=False
-        )
-        (folder / ".ready").touch()
-    return folder / "bin" / "uvicorn"
+    packages = (f"uvicorn=={UVICORN}", "uvloop", "httptools", "orjson")
+    return environments.made(f"uvicorn-{UVICORN}", *packages) / "uvicorn"
 
 
 def limit() -> Path:

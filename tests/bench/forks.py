@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from functions_framework import control
-from tests.bench import contenders, google, memory, report
+from tests.bench import contenders, environments, google, memory, report
 from tests.bench.contenders import Contender
 from tests.bench.plan import Plan
 from tests.bench.report import Side
@@ -60,7 +60,7 @@ def _template() -> Iterator[socket.socket]:
         (folder / "main.py").write_text(google.HELLO)
         path = folder / "t.sock"
         environment = {
-            **google.clean(),
+            **environments.clean(),
             "FUNCTION_SOURCE": str(folder / "main.py"),
             "FUNCTION_TARGET": "hello",
         }
@@ -85,7 +85,7 @@ def _fork(line: socket.socket, number: int) -> tuple[float, float]:
         instance=f"bench-{number}",
         host="127.0.0.1",
         port=port,
-        env=google.clean(),
+        env=environments.clean(),
         log="",
         control="",
         limits={},

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.bench import contenders, forks, google, memory, report, slices, steal
+from tests.bench import contenders, environments, forks, google, memory, report, slices, steal
 from tests.bench.contenders import Contender, Running
 from tests.bench.plan import Plan
 from tests.bench.report import Side
@@ -115,7 +115,7 @@ def _offer(running: Running, rate: float) -> Slice:
     done = subprocess.run(
         ["taskset", "-c", contenders.CLIENT_CPU, sys.executable, "-m", "tests.bench.openloop",
          str(running.port), f"{rate:.1f}", str(OFFERED_SECONDS)],
-        cwd=google.ROOT, env=google.clean(), capture_output=True, text=True, check=True,
+        cwd=google.ROOT, env=environments.clean(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     used = sum(map(memory.cpu_seconds, pids)) - used
     latencies = sorted(json.loads(done.stdout))
@@ -151,7 +151,7 @@ def _first_200(contender: Contender) -> float:
     words = [word.replace("{port}", str(port)) for word in contender.command]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        words, env=google.clean(), cwd=contender.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        words, env=environments.clean(), cwd=contender.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
     try:

@@ -8,13 +8,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from openfunction_py.lib import home as homes
-from tests.bench import memory
+from tests.bench import environments, memory
 from tests.e2e import platform
 
 VERSION = "3.10.2"
@@ -24,28 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def environment() -> Path:
     """The python of an environment that holds the published framework and what the digits sample needs."""
-    folder = homes.cache_dir(os.environ) / "bench" / f"google-{VERSION}"
-    python = folder / "bin" / "python"
-    if not (folder / ".ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        packages = [f"functions-framework=={VERSION}", "scikit-learn>=1.6,<2", "pillow>=11,<13"]
-        subprocess.run(
-            ["uv", "pip", "install", "-q", "--python", str(python), *packages], check=True, env=tools()
-        )
-        subprocess.run([str(python), "-m", "compileall", "-q", str(folder / "lib")], check=False)
-        (folder / ".ready").touch()
-    return python
-
-
-def tools() -> dict[str, str]:
-    """The environment for building tools: uv of this virtual environment first on PATH."""
-    return {**clean(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def clean() -> dict[str, str]:
-    """This environment without Python's own switches, which would slow or speed a measured program."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    packages = (f"functions-framework=={VERSION}", "scikit-learn>=1.6,<2", "pillow>=11,<13")
+    return environments.made(f"google-{VERSION}", *packages) / "python"
 
 
 def sources(folder: Path, names: Sequence[str]) -> dict[str, tuple[Path, str, bytes | None]]:
@@ -63,7 +41,11 @@ def _hello(folder: Path) -> tuple[Path, str, bytes | None]:
 def _digits(folder: Path) -> tuple[Path, str, bytes | None]:
     shutil.copytree(ROOT / "samples/digits", folder)
     subprocess.run(
-        [str(environment()), "train.py"], cwd=folder, check=True, env=clean(), stdout=subprocess.DEVNULL
+        [str(environment()), "train.py"],
+        cwd=folder,
+        check=True,
+        env=environments.clean(),
+        stdout=subprocess.DEVNULL,
     )
     return folder / "main.py", "classify", b'{"pixels": [' + b",".join([b"0"] * 64) + b"]}"
 
@@ -84,7 +66,8 @@ def served(source: Path, target: str, body: bytes | None) -> Iterator[tuple[str,
     begun = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
-        env=clean(), cwd=source.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env=environments.clean(), cwd=source.parent, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}/"
     try:

@@ -6,14 +6,9 @@ its own and awaits the acknowledgement; FastAPI again is the function.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from openfunction_py.lib import home as homes
-from tests.bench import google
+from tests.bench import environments
 
 PACKAGES = (
     "fastapi==0.165.0", "uvicorn==0.54.0", "nats-py==2.16.0", "cloudevents==1.12.0", "aiohttp", "cel-python==0.5.0",
@@ -96,17 +91,7 @@ async def keep(request: Request):
 
 def environment() -> Path:
     """The python of an environment with what the chain imports."""
-    folder = homes.cache_dir(os.environ) / "bench" / "naive-1"
-    python = folder / "bin" / "python"
-    if not (folder / ".ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run(
-            ["uv", "pip", "install", "-q", "--python", str(python), *PACKAGES], check=True, env=google.tools()
-        )
-        subprocess.run([str(python), "-m", "compileall", "-q", str(folder / "lib")], check=False)
-        (folder / ".ready").touch()
-    return python
+    return environments.made("naive-1", *PACKAGES) / "python"
 
 
 def write(folder: Path) -> None:

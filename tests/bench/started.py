@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import google, memory
+from tests.bench import environments, google, memory
 from tests.e2e import platform
 
 # A function that keeps the ids of what it was given, one a line, for whoever counts.
@@ -35,7 +35,7 @@ def process(
     with log.open("wb") as stream:
         one = subprocess.Popen(
             words, stdout=stream, stderr=stream, start_new_session=True,
-            env={**google.clean(), **(environment or {})},
+            env={**environments.clean(), **(environment or {})},
         )  # fmt: skip
     try:
         yield one

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 
 VERSION=3.10.2
 TOOLS="${OFN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/openfunction/tools}"
-FOLDER="$TOOLS/functions-framework-$VERSION"
+PYTHON="$(.venv/bin/python -c 'import sys; print("py%d.%d" % sys.version_info[:2])')"
+FOLDER="$TOOLS/functions-framework-$VERSION-$PYTHON"
 
 [ ! -f "$FOLDER/.ready" ] || { printf '%s\n' "it is there already: $FOLDER" >&2; exit 0; }
 rm -rf "$FOLDER"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 VERSION = "3.10.2"
@@ -12,7 +13,8 @@ def python() -> Path:
     """The interpreter of the environment that tools/conformance/published.sh makes."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     tools = Path(os.environ.get("OFN_TOOLS") or cache / "openfunction" / "tools")
-    return tools / f"functions-framework-{VERSION}" / "bin" / "python"
+    version = f"{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
+    return tools / f"functions-framework-{version}" / "bin" / "python"
 
 
 def absent() -> str:
