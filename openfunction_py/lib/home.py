@@ -144,6 +144,11 @@ class Home:
         return self.instances_dir / "i.sock"
 
     @property
+    def sockets(self) -> Path:
+        """Folders of sockets that the containers of a Pod share, by namespace and Pod; others may not list it."""
+        return self.run / "s"
+
+    @property
     def supervisor_socket(self) -> Path:
         """The supervisor's status door."""
         return self.run / "supervisor.sock"
@@ -177,8 +182,9 @@ class Home:
                 f"{self.run} belongs to another user; set OFN_HOME to a shorter path of yours"
             )
         self.run.chmod(0o711)
-        self.instances_dir.mkdir(mode=0o711, exist_ok=True)
-        self.instances_dir.chmod(0o711)
+        for folder in (self.instances_dir, self.sockets):
+            folder.mkdir(mode=0o711, exist_ok=True)
+            folder.chmod(0o711)
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:

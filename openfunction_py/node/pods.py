@@ -6,13 +6,12 @@ It decides nothing about a Pod; a worker that fails is started again and continu
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from openfunction_py.api.upstream import core
 from openfunction_py.lib import log
-from openfunction_py.node import processes, records, specs
+from openfunction_py.node import processes, records, specs, volumes
 from openfunction_py.node.following import Listener
 from openfunction_py.node.parts import Parts
 from openfunction_py.node.processes import Identity
@@ -92,7 +91,7 @@ async def end_orphans(folder: Path, present: Iterable[str]) -> None:
             logger.info("an instance of a removed Pod is ended", pod=record.name, uid=record.uid)
             await end_all(_identities([record]), seconds=0)
             processes.sweep(specs.MARK, {record.uid, *(f"{record.uid}.{name}" for name in record.containers)})
-        shutil.rmtree(path, ignore_errors=True)
+        volumes.discard(path)
 
 
 async def end_recorded(folder: Path, *, seconds: float) -> None:

@@ -56,15 +56,19 @@ def make_instance(
 ) -> InstanceSpec:
     """What the instance is started from, with a template when the Pod may be a fork of one."""
     level = Level.NONE if runnable.trusted else place.level
-    binds = volumes.binds(container, place.pod_folder / "volumes")
-    values = _instance_env(container, runnable, env, place)
+    binds = volumes.binds(container, place.pod_folder / volumes.VOLUMES)
+    sockets = volumes.sockets(container, place.pod_folder / volumes.VOLUMES)
+    values = {
+        name: volumes.at_sockets(value, sockets)
+        for name, value in _instance_env(container, runnable, env, place).items()
+    }
     if runnable.trusted:
         values = build_requests.complete(values, home, os.environ, binds=binds)
     control = home.instances_socket
     name = instance_id(pod, container)
     return InstanceSpec(
         id=name,
-        argv=_argv(container, runnable, values, binds=[] if _sees_mounts(level) else binds),
+        argv=_argv(container, runnable, values, binds=sockets + ([] if _sees_mounts(level) else binds)),
         env={**values, "OFN_CONTROL": str(control), MARK: name},
         cwd=_cwd(container, runnable, place),
         host=place.address,
@@ -75,7 +79,7 @@ def make_instance(
         level=level,
         needs=Needs(
             readable=[*runnable.readable, control.parent, *interpreter_paths()],
-            writable=[place.run.log.parent],
+            writable=[place.run.log.parent, *(one.source for one in sockets)],
             binds=binds,
             stage=place.pod_folder / "stage" if binds else None,
         ),
@@ -119,7 +123,7 @@ def _placed(word: str, binds: Sequence[sandbox.Bind]) -> str:
 def _cwd(container: core.Container, runnable: Runnable, place: Place) -> Path:
     """Where it starts; for a program of the platform the folder of its volumes, which lie there by name."""
     if runnable.trusted:
-        folder = place.pod_folder / "volumes"
+        folder = place.pod_folder / volumes.VOLUMES
         return folder if folder.is_dir() else runnable.cwd
     return Path(container.working_dir) if container.working_dir else runnable.cwd
 
@@ -184,7 +188,7 @@ def make_template(
     account = pod.spec.service_account_name or "default"
     needs = Needs(
         readable=[*runnable.readable, home.instances_dir, *interpreter_paths()],
-        writable=[home.pod_logs / namespace],
+        writable=[home.pod_logs / namespace, volumes.sockets_of(home, namespace)],
     )
     return TemplateSpec(
         key=naming.digest_of([namespace, account, revision, runnable.digest, values], length=12),
@@ -236,7 +240,8 @@ def why_no_fork(
         return "the container has a command line of its own"
     if pod.metadata.annotations.get(PREFERENCE) == "process":
         return f"the annotation {PREFERENCE} asks for it"
-    if container.volume_mounts:
+    shown = {one.name for one in pod.spec.volumes if volumes.is_sockets(one)}
+    if any(mount.name not in shown for mount in container.volume_mounts):
         return "the container mounts volumes, which a template cannot show to its forks"
     if template is None:
         return "the Pod is of no Deployment of a function, or its image does not serve one of this framework"

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from openfunction_py.api.upstream import core, storage
 from openfunction_py.kube import errors
 from openfunction_py.kube.client import Client
+from openfunction_py.lib import naming
+from openfunction_py.lib.home import Home
 from openfunction_py.node import environment, files, images, sandbox
 from openfunction_py.node.environment import Sources
 from openfunction_py.node.sandbox import Bind, Level
+from openfunction_py.resources import sidecars
 
 DEFAULT_MODE = 0o644
+VOLUMES = "volumes"  # in a Pod's folder
+OPEN, CLOSED = 0o777, 0o700
 
 
 class Disk:
     """The volumes of one Pod, which all its containers share."""
 
-    def __init__(self, pod: core.Pod, folder: Path, *, claims: Path, client: Client, level: Level) -> None:
-        """Make them below `folder`; a claim's own folder lies in `claims`."""
+    def __init__(self, pod: core.Pod, folder: Path, *, home: Home, client: Client, level: Level) -> None:
+        """Make them below `folder`; a claim's own folder and that of sockets lie elsewhere in the home."""
         self._pod = pod
         self._folder = folder
-        self._claims = claims
+        self._home = home
         self._client = client
         self._level = level
         self._prepared = False
@@ -46,14 +52,17 @@ class Disk:
 
     async def _make(self, volume: core.Volume, sources: Sources) -> None:
         target = self._folder / volume.name
-        if volume.empty_dir is not None:
+        if is_sockets(volume):
+            meta = self._pod.metadata
+            place = sockets_of(self._home, meta.namespace) / naming.digest_of([meta.uid], length=10)
+            _empty(place, self._level, mode=CLOSED)
+            _point(_link(self._folder), place)
+        elif volume.empty_dir is not None:
             _empty(target, self._level)
         elif volume.persistent_volume_claim is not None:
             place = await self._claimed(volume.persistent_volume_claim.claim_name)
             _empty(place, self._level)
-            files.open_folder(target.parent)
-            target.unlink(missing_ok=True)
-            target.symlink_to(place)
+            _point(target, place)
         else:
             found, items, mode = await _content(volume, sources)
             _fill(target, _files(volume.name, found, items), mode=mode, level=self._level)
@@ -65,7 +74,7 @@ class Disk:
             claim = await self._client.get(storage.PersistentVolumeClaim, name, namespace=namespace)
         except errors.NotFound as error:
             raise environment.missing("PersistentVolumeClaim", name, namespace) from error
-        return self._claims / claim.metadata.uid
+        return self._home.claims / claim.metadata.uid
 
     async def refresh(self, kind: str, name: str) -> None:
         """Bring the volumes of one ConfigMap or Secret up to date, as the running containers see them."""
@@ -84,12 +93,26 @@ def source_of(volume: core.Volume) -> tuple[str, str] | None:
     return ("Secret", volume.secret.secret_name) if volume.secret is not None else None
 
 
-def _empty(target: Path, level: Level) -> None:
+def sockets_of(home: Home, namespace: str) -> Path:
+    """Where the folders of sockets of a namespace's Pods lie, by a path that is short enough for a socket below it.
+
+    Templates are shown all of it, as it is made before the Pods that are forked from them.
+    """
+    return home.sockets / naming.digest_of([namespace], length=6)
+
+
+def _empty(target: Path, level: Level, *, mode: int = OPEN) -> None:
     if not target.exists():
         files.open_folder(target.parent)
         target.mkdir()
-        target.chmod(0o777)
+        target.chmod(mode)
         sandbox.give(target, level)
+
+
+def _point(target: Path, place: Path) -> None:
+    files.open_folder(target.parent)
+    target.unlink(missing_ok=True)
+    target.symlink_to(place)
 
 
 async def _content(
@@ -164,10 +187,52 @@ def _replace(
         path.unlink(missing_ok=True)
 
 
+def is_sockets(volume: core.Volume) -> bool:
+    """Whether a volume is the folder in which a function and its sidecar meet."""
+    return volume.name == sidecars.SOCKETS and volume.empty_dir is not None
+
+
+def sockets(container: core.Container, folder: Path) -> list[Bind]:
+    """The folder of sockets that a container shares, and where it is told to look for it."""
+    return [
+        Bind(_link(folder).readlink(), mount.mount_path, writable=True)
+        for mount in container.volume_mounts
+        if _is_of_sockets(mount, folder)
+    ]
+
+
+def at_sockets(word: str, sockets: Sequence[Bind]) -> str:
+    """A path in the folder of sockets as it is on this machine; any other word as it is."""
+    for one in sockets:
+        target = one.target.rstrip("/") + "/"
+        if word.startswith(target):
+            return str(one.source / word.removeprefix(target))
+    return word
+
+
+def _is_of_sockets(mount: core.VolumeMount, folder: Path) -> bool:
+    """Whether a mount is of the folder of sockets, which all of the Pod see at one path."""
+    return mount.name == sidecars.SOCKETS and _link(folder).is_symlink()
+
+
+def _link(folder: Path) -> Path:
+    """Beside a Pod's volumes, where none of its volumes can have the name."""
+    return folder.with_name("sockets")
+
+
+def discard(pod: Path) -> None:
+    """Remove a Pod's folder with its volumes, and its folder of sockets; claims stay."""
+    if (link := _link(pod / VOLUMES)).is_symlink():
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+    shutil.rmtree(pod, ignore_errors=True)
+
+
 def binds(container: core.Container, folder: Path) -> list[Bind]:
-    """Where a container sees its volumes."""
+    """Where a container sees its volumes, but for the folder of sockets."""
     found = []
     for mount in container.volume_mounts:
+        if _is_of_sockets(mount, folder):
+            continue
         source = folder / mount.name
         if ".." in PurePosixPath(mount.sub_path).parts or mount.sub_path.startswith("/"):
             raise images.NotRunnableError(

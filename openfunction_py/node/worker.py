@@ -6,7 +6,6 @@ It never touches another Pod; cancelling it leaves the instances running for the
 from __future__ import annotations
 
 import asyncio
-import shutil
 
 from openfunction_py.api.upstream import core
 from openfunction_py.kube import errors
@@ -39,7 +38,7 @@ class Worker:
         self._record = records.load(self._folder) or self._fresh()
         self._runners: list[Runner] = []
         self.disk = volumes.Disk(
-            pod, self._folder / "volumes", claims=parts.home.claims, client=parts.client, level=self._level()
+            pod, self._folder / volumes.VOLUMES, home=parts.home, client=parts.client, level=self._level()
         )
         self._reporter = Reporter(
             parts.client,
@@ -185,7 +184,7 @@ class Worker:
         for runner in self._runners:
             runner.forget()
         self._parts.addresses.release(self._record.uid)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        volumes.discard(self._folder)
         if not self._gone:
             await self._delete_object()
 

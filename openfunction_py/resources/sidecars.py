@@ -18,6 +18,9 @@ APP_PROTOCOL = f"{PREFIX}app-protocol"
 LOG_AS_JSON = f"{PREFIX}log-as-json"
 METRICS_PORT = f"{PREFIX}metrics-port"
 ENABLE = "openfunction.io/enable-dapr"
+# The volume in which a function and a sidecar of ours meet. A node that cannot show it at its mount path, as to forks,
+# shows it elsewhere and says so in the arguments and variables that name a path in it.
+SOCKETS = "dapr-sockets"
 # Every framework that reads APP_PROTOCOL speaks this one without further packages.
 PROTOCOL = "http"
 # Knative's own queue-proxy has Dapr's usual port.

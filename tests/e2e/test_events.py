@@ -97,10 +97,10 @@ def pods(there: platform.Platform, prefix: str) -> list[dict[str, Any]]:
     return [one for one in there.json("pods").get("items", []) if one["metadata"]["name"].startswith(prefix)]
 
 
-def logged(there: platform.Platform, pod: str) -> str:
-    """What the function's containers of such Pods have written, also those of Pods that are gone."""
+def logged(there: platform.Platform, pod: str, container: str = "function") -> str:
+    """What such containers of such Pods have written, also those of Pods that are gone."""
     folder = there.home / "logs" / "pods" / "default"
-    return "".join(one.read_text() for one in sorted(folder.glob(f"{pod}*/function.*.log")))
+    return "".join(one.read_text() for one in sorted(folder.glob(f"{pod}*/{container}.*.log")))
 
 
 def until(told: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ from openfunction_eventing import documents
 from openfunction_eventing.sidecar import settings as sidecars
 from openfunction_py.api.upstream import core, dapr, discovery
 from openfunction_py.api.upstream.knative import KnativeService
-from openfunction_py.providers.dapr import components, injection
+from openfunction_py.providers.dapr import components, daprd, injection
 from openfunction_py.providers.names import table
 from openfunction_py.resources import cluster_names
 from tests.reconcilers.world import World
@@ -40,6 +40,77 @@ def test_an_annotated_pod_gets_a_sidecar_that_reads_its_flags() -> None:
     assert (told.http_port, told.grpc_port) == (3500, 50001)
     assert {one["name"] for one in app["env"]} == {"DAPR_HOST", "DAPR_HTTP_PORT", "DAPR_GRPC_PORT"}
     assert made["spec"]["volumes"][0]["configMap"]["name"] == injection.RESOURCES
+
+
+OURS = {"name": "FUNC_CONTEXT", "value": "{}"}
+PATHS = {"OFN_APP_SOCKET": "/run/dapr/app.sock", "OFN_DAPR_SOCKET": "/run/dapr/api.sock"}
+
+
+def told(container: dict[str, Any]) -> dict[str, str]:
+    """Its sockets by the variable."""
+    return {one["name"]: one["value"] for one in container.get("env") or [] if one["name"] in PATHS}
+
+
+def test_a_function_and_its_sidecar_meet_at_sockets_in_a_folder_of_their_pod() -> None:
+    made = injection.inject(pod(ANNOTATED, env=[OURS], volumeMounts=[{"name": "x", "mountPath": "/x"}]))
+    app, sidecar = made["spec"]["containers"]
+    flags, unknown = sidecars.read(sidecar["args"][1:])
+    assert unknown == []
+    assert (flags.app_protocol, flags.app_port) == ("batch", 8080)
+    assert told(app) == PATHS == {"OFN_APP_SOCKET": flags.app_socket, "OFN_DAPR_SOCKET": flags.batch_socket}
+    shared = {"name": "dapr-sockets", "mountPath": "/run/dapr"}
+    assert app["volumeMounts"] == [{"name": "x", "mountPath": "/x"}, shared]
+    assert shared in sidecar["volumeMounts"]
+    assert {"name": "dapr-sockets", "emptyDir": {}} in made["spec"]["volumes"]
+    assert made["metadata"]["annotations"] == ANNOTATED
+    assert injection.inject(made) is made
+
+
+@pytest.mark.parametrize(
+    "changed", [{"dapr.io/app-protocol": "grpc"}, {"dapr.io/app-protocol": "h2c"}, {"dapr.io/app-port": ""}]
+)
+def test_what_a_function_asks_to_speak_it_speaks(changed: dict[str, str]) -> None:
+    made = injection.inject(pod({**ANNOTATED, **changed}, env=[OURS]))
+    app, sidecar = made["spec"]["containers"]
+    assert "batch" not in sidecar["args"]
+    assert not told(app)
+    assert [one["name"] for one in made["spec"]["volumes"]] == ["dapr-resources"]
+
+
+def test_a_foreign_pod_speaks_what_it_is_annotated_with() -> None:
+    app, sidecar = injection.inject(pod(ANNOTATED))["spec"]["containers"]
+    assert sidecars.read(sidecar["args"][1:])[0].app_protocol == "http"
+    assert not told(app)
+    assert "volumeMounts" not in app
+
+
+def test_a_function_beside_a_sidecar_of_dapr_has_no_sockets() -> None:
+    app, sidecar = injection.inject(pod(ANNOTATED, env=[OURS]), make=daprd.container)["spec"]["containers"]
+    assert "batch" not in sidecar["args"]
+    assert not told(app)
+
+
+def test_a_container_beside_the_function_is_told_of_no_socket() -> None:
+    given = pod(ANNOTATED, env=[OURS])
+    given["spec"]["containers"] += [{"name": "second", "env": [OURS]}, {"name": "third"}]
+    first, second, third, _ = injection.inject(given)["spec"]["containers"]
+    assert [told(one) for one in (first, second, third)] == [PATHS, {}, {}]
+
+
+@pytest.mark.parametrize("name", ["DAPR_HOST", "DAPR_RUNTIME_HOST", "DAPR_HTTP_PORT", "DAPR_HTTP_ENDPOINT"])
+def test_a_function_that_publishes_elsewhere_goes_on_doing_so(name: str) -> None:
+    given = pod(ANNOTATED, env=[OURS, {"name": name, "value": "1"}])
+    assert told(injection.inject(given)["spec"]["containers"][0]) == {
+        "OFN_APP_SOCKET": PATHS["OFN_APP_SOCKET"]
+    }
+
+
+def test_a_volume_of_the_same_name_is_the_users() -> None:
+    given = pod(ANNOTATED, env=[OURS])
+    given["spec"]["volumes"] = [{"name": "dapr-sockets", "persistentVolumeClaim": {"claimName": "c"}}]
+    made = injection.inject(given)
+    assert made["spec"]["volumes"][0] == given["spec"]["volumes"][0]
+    assert not told(made["spec"]["containers"][0])
 
 
 def test_what_an_app_is_told_already_stays() -> None:

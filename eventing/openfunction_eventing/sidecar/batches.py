@@ -17,12 +17,14 @@ from urllib.parse import parse_qsl, unquote
 from functions_framework import jsons
 from functions_framework.dapr.batch import ANSWER, HELLO, LENGTH, QUESTION
 from functions_framework.pieces import Pieces
+from openfunction_eventing import log
 from openfunction_eventing.drivers.tasks import Tasks
 from openfunction_eventing.sidecar import refusals
 from openfunction_eventing.sidecar.publishing import Entry
 from openfunction_eventing.sidecar.refusals import Refusal
 from openfunction_eventing.sidecar.sidecar import Sidecar
 
+_log = log.get("sidecar")
 _PREFIX: Final = "/v1.0/publish/"
 _METADATA: Final = "metadata."
 _DONE: Final = 204
@@ -89,6 +91,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
+        _log.info("a function publishes in batches")
         self._transport = cast("asyncio.Transport", transport)
         self._lines.add(self)
 

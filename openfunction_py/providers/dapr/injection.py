@@ -1,7 +1,8 @@
 """The sidecar of a Pod that is annotated for one, as Dapr's injector puts it there.
 
 Pure; a Pod that has its sidecar already stays as it is. Each Pod has an address of its own here and shares no loopback
-with its neighbours, so the sidecar listens on the Pod's address, and the app is told so.
+with its neighbours, so the sidecar listens on the Pod's address, and the app is told so. A function of ours and a
+sidecar of ours meet at sockets as well, in a folder of the Pod's; either does without where the other is not there.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _FLAGS = {
     "app-protocol": "--app-protocol",
     "app-max-concurrency": "--app-max-concurrency",
 }
+SOCKETS = "/run/dapr"
+APP_SOCKET, API_SOCKET = f"{SOCKETS}/app.sock", f"{SOCKETS}/api.sock"
+# Who is told of another sidecar than this one does not publish here.
+_ELSEWHERE = frozenset({"DAPR_HOST", "DAPR_RUNTIME_HOST", "DAPR_HTTP_PORT", "DAPR_HTTP_ENDPOINT"})
 ADDRESS: Document = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 
@@ -37,18 +42,41 @@ def inject(pod: Document, *, make: Make | None = None) -> Document:
     containers = spec.get("containers") or []
     if not sidecars.is_asked(annotations) or any(one.get("name") == CONTAINER for one in containers):
         return pod
-    volume = {"name": VOLUME, "configMap": {"name": RESOURCES}}
+    beside = (make or _sidecar)(pod, annotations)
+    meet = make is None and _meets(pod, annotations)
+    app = next((one for one in containers if _is_ours(one)), None)
+    made = [_told(one, meet=meet and one is app) for one in containers]
+    own: list[Document] = [{"name": VOLUME, "configMap": {"name": RESOURCES}}]
+    if meet:
+        own.append({"name": sidecars.SOCKETS, "emptyDir": {}})
     return {
         **pod,
         "spec": {
             **spec,
-            "containers": [*(_told(one) for one in containers), (make or _sidecar)(pod, annotations)],
-            "volumes": [*(spec.get("volumes") or []), volume],
+            "containers": [*made, beside],
+            "volumes": [*(spec.get("volumes") or []), *own],
         },
     }
 
 
-def _told(container: Document) -> Document:
+def _meets(pod: Document, annotations: Document) -> bool:
+    """Whether the app may be at a socket: a function of ours that nobody asked to speak anything but the default."""
+    protocol = annotations.get(f"{PREFIX}app-protocol") or sidecars.PROTOCOL
+    spec = pod.get("spec") or {}
+    return (
+        protocol == sidecars.PROTOCOL
+        and bool(annotations.get(f"{PREFIX}app-port"))
+        and all(one.get("name") != sidecars.SOCKETS for one in spec.get("volumes") or [])
+        and any(_is_ours(one) for one in spec.get("containers") or [])
+    )
+
+
+def _is_ours(container: Document) -> bool:
+    """Whether it is a Function's own; what its image holds, nobody knows."""
+    return any(one.get("name") == "FUNC_CONTEXT" for one in container.get("env") or [])
+
+
+def _told(container: Document, *, meet: bool) -> Document:
     """An app that knows where its sidecar is; what it is told already stays."""
     given = container.get("env") or []
     named = {one.get("name") for one in given}
@@ -57,7 +85,16 @@ def _told(container: Document) -> Document:
         {"name": "DAPR_HTTP_PORT", "value": str(HTTP_PORT)},
         {"name": "DAPR_GRPC_PORT", "value": str(GRPC_PORT)},
     ]
+    if meet:
+        own.append({"name": "OFN_APP_SOCKET", "value": APP_SOCKET})
+        own += [] if named & _ELSEWHERE else [{"name": "OFN_DAPR_SOCKET", "value": API_SOCKET}]
+        container = _at_sockets(container)
     return {**container, "env": [*given, *(one for one in own if one["name"] not in named)]}
+
+
+def _at_sockets(container: Document) -> Document:
+    mount = {"name": sidecars.SOCKETS, "mountPath": SOCKETS}
+    return {**container, "volumeMounts": [*(container.get("volumeMounts") or []), mount]}
 
 
 def app_id(pod: Document, annotations: Document) -> str:
@@ -68,26 +105,22 @@ def app_id(pod: Document, annotations: Document) -> str:
 
 
 def _sidecar(pod: Document, annotations: Document) -> Document:
+    meet = _meets(pod, annotations)
+    told = {**annotations, **({f"{PREFIX}app-protocol": "batch"} if meet else {})}
     flags = [
         word
         for key, flag in _FLAGS.items()
-        if annotations.get(PREFIX + key)
-        for word in (flag, str(annotations[PREFIX + key]))
+        if told.get(PREFIX + key)
+        for word in (flag, str(told[PREFIX + key]))
     ]
+    sockets = ("--app-socket", APP_SOCKET, "--batch-socket", API_SOCKET) if meet else ()
     args = [
-        "sidecar",
-        *(
-            "--app-id",
-            app_id(pod, annotations),
-            "--resources-path",
-            FOLDER,
-            "--app-channel-address",
-            "$(POD_IP)",
-        ),
-        *("--dapr-listen-addresses", "$(POD_IP)", "--dapr-http-port", str(HTTP_PORT)),
-        *("--dapr-grpc-port", str(GRPC_PORT), *flags),
+        *("sidecar", "--app-id", app_id(pod, annotations), "--resources-path", FOLDER),
+        *("--app-channel-address", "$(POD_IP)", "--dapr-listen-addresses", "$(POD_IP)"),
+        *("--dapr-http-port", str(HTTP_PORT), "--dapr-grpc-port", str(GRPC_PORT), *flags, *sockets),
     ]
-    return container(IMAGE, args)
+    made = container(IMAGE, args)
+    return _at_sockets(made) if meet else made
 
 
 def container(image: str, args: Sequence[str]) -> Document:
