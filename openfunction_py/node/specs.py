@@ -21,7 +21,7 @@ from openfunction_py.node.images import Runnable
 from openfunction_py.node.logs import Run
 from openfunction_py.node.runtime import InstanceSpec, TemplateSpec
 from openfunction_py.node.sandbox import Level, Needs
-from openfunction_py.resources import async_workloads, labels
+from openfunction_py.resources import async_workloads, labels, sidecars
 
 REVISION_LABEL = "serving.knative.dev/revision"
 PREFERENCE = "openfunction.io/prefer-runtime"
@@ -178,12 +178,14 @@ def make_template(
 ) -> TemplateSpec | None:
     """What the template of the Pod's revision is made from; None when it cannot have one.
 
-    The key holds all that the template has imported and may show to its forks, and who they belong to.
+    The key holds all that the template has imported and may show to its forks, and who they belong to. What its Pods
+    are told of their sidecar is none of it: the template is made from a Deployment, too, which does not have that.
     """
     revision = revision_of(pod)
     if not revision or not runnable.template_argv:
         return None
-    values = {**BASE_ENV, **runnable.env, **env.shared()}
+    shared = {name: value for name, value in env.shared().items() if sidecars.TOLD.get(name) != value}
+    values = {**BASE_ENV, **runnable.env, **shared}
     namespace = pod.metadata.namespace
     account = pod.spec.service_account_name or "default"
     needs = Needs(

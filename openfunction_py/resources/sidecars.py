@@ -21,6 +21,15 @@ ENABLE = "openfunction.io/enable-dapr"
 # The volume in which a function and a sidecar of ours meet. A node that cannot show it at its mount path, as to forks,
 # shows it elsewhere and says so in the arguments and variables that name a path in it.
 SOCKETS = "dapr-sockets"
+SOCKETS_PATH = "/run/dapr"
+HTTP_PORT, GRPC_PORT = 3500, 50001
+# What the embedded platform tells an app beside its sidecar's address; alike in every Pod, and in no Deployment.
+TOLD: Mapping[str, str] = {
+    "DAPR_HTTP_PORT": str(HTTP_PORT),
+    "DAPR_GRPC_PORT": str(GRPC_PORT),
+    "OFN_APP_SOCKET": f"{SOCKETS_PATH}/app.sock",
+    "OFN_DAPR_SOCKET": f"{SOCKETS_PATH}/api.sock",
+}
 # Every framework that reads APP_PROTOCOL speaks this one without further packages.
 PROTOCOL = "http"
 # Knative's own queue-proxy has Dapr's usual port.

@@ -11,8 +11,9 @@ import pytest
 
 from openfunction_py.api.upstream import core, storage
 from openfunction_py.lib.home import Home
-from openfunction_py.node import files, levels, records, sandbox, specs, volumes
+from openfunction_py.node import environment, files, images, levels, records, sandbox, specs, volumes
 from openfunction_py.node.sandbox import Level
+from openfunction_py.providers.dapr import injection
 from tests import require
 from tests.node.house import HELLO, House, eventually, fetch, is_ready
 
@@ -169,3 +170,29 @@ def test_a_fork_may_have_the_folder_of_sockets_and_no_other_volume() -> None:
     assert "mounts volumes" not in why(VOLUME)
     assert "mounts volumes" in why(VOLUME, {"name": "x", "emptyDir": {}})
     assert "mounts volumes" in why({"name": "dapr-sockets", "persistentVolumeClaim": {"claimName": "c"}})
+
+
+async def test_a_pod_with_its_sidecar_has_the_template_that_its_deployment_warmed(home: House) -> None:
+    annotated = {"dapr.io/enabled": "true", "dapr.io/app-id": "a", "dapr.io/app-port": "8080"}
+    about = {
+        "name": "p",
+        "namespace": "default",
+        "labels": {specs.REVISION_LABEL: "r"},
+        "annotations": annotated,
+    }
+    app = {"name": "function", "image": home.picture(), "env": [{"name": "FUNC_CONTEXT", "value": "{}"}]}
+    given = {"metadata": about, "spec": {"containers": [app]}}
+    runnable = await images.Images(home.home).resolve(home.picture())
+    keys = set()
+    for document in (given, injection.inject(given)):
+        pod = core.Pod.model_validate(document)
+        env = await environment.resolve(
+            pod.spec.containers[0],
+            pod,
+            address="127.0.0.9",
+            sources=environment.Sources(home.client, "default"),
+        )
+        made = specs.make_template(pod, runnable=runnable, env=env, level=Level.SAME_USER, home=home.home)
+        assert made is not None
+        keys.add(made.key)
+    assert len(keys) == 1

@@ -19,7 +19,7 @@ Make = Callable[[Document, Document], Document]
 PREFIX = "dapr.io/"
 CONTAINER = "daprd"
 IMAGE = "openfunction/eventing"
-HTTP_PORT, GRPC_PORT = 3500, 50001
+HTTP_PORT, GRPC_PORT = sidecars.HTTP_PORT, sidecars.GRPC_PORT
 VOLUME = "dapr-resources"
 FOLDER = "/etc/dapr/resources"
 RESOURCES = "openfunction-dapr-resources"
@@ -28,8 +28,6 @@ _FLAGS = {
     "app-protocol": "--app-protocol",
     "app-max-concurrency": "--app-max-concurrency",
 }
-SOCKETS = "/run/dapr"
-APP_SOCKET, API_SOCKET = f"{SOCKETS}/app.sock", f"{SOCKETS}/api.sock"
 # Who is told of another sidecar than this one does not publish here.
 _ELSEWHERE = frozenset({"DAPR_HOST", "DAPR_RUNTIME_HOST", "DAPR_HTTP_PORT", "DAPR_HTTP_ENDPOINT"})
 ADDRESS: Document = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
@@ -80,20 +78,19 @@ def _told(container: Document, *, meet: bool) -> Document:
     """An app that knows where its sidecar is; what it is told already stays."""
     given = container.get("env") or []
     named = {one.get("name") for one in given}
+    told = {"DAPR_HTTP_PORT", "DAPR_GRPC_PORT"}
+    if meet:
+        told |= {"OFN_APP_SOCKET"} if named & _ELSEWHERE else {"OFN_APP_SOCKET", "OFN_DAPR_SOCKET"}
+        container = _at_sockets(container)
     own: list[Document] = [
         {"name": "DAPR_HOST", **ADDRESS},
-        {"name": "DAPR_HTTP_PORT", "value": str(HTTP_PORT)},
-        {"name": "DAPR_GRPC_PORT", "value": str(GRPC_PORT)},
+        *({"name": name, "value": value} for name, value in sidecars.TOLD.items() if name in told),
     ]
-    if meet:
-        own.append({"name": "OFN_APP_SOCKET", "value": APP_SOCKET})
-        own += [] if named & _ELSEWHERE else [{"name": "OFN_DAPR_SOCKET", "value": API_SOCKET}]
-        container = _at_sockets(container)
     return {**container, "env": [*given, *(one for one in own if one["name"] not in named)]}
 
 
 def _at_sockets(container: Document) -> Document:
-    mount = {"name": sidecars.SOCKETS, "mountPath": SOCKETS}
+    mount = {"name": sidecars.SOCKETS, "mountPath": sidecars.SOCKETS_PATH}
     return {**container, "volumeMounts": [*(container.get("volumeMounts") or []), mount]}
 
 
@@ -113,7 +110,8 @@ def _sidecar(pod: Document, annotations: Document) -> Document:
         if told.get(PREFIX + key)
         for word in (flag, str(told[PREFIX + key]))
     ]
-    sockets = ("--app-socket", APP_SOCKET, "--batch-socket", API_SOCKET) if meet else ()
+    app, api = sidecars.TOLD["OFN_APP_SOCKET"], sidecars.TOLD["OFN_DAPR_SOCKET"]
+    sockets = ("--app-socket", app, "--batch-socket", api) if meet else ()
     args = [
         *("sidecar", "--app-id", app_id(pod, annotations), "--resources-path", FOLDER),
         *("--app-channel-address", "$(POD_IP)", "--dapr-listen-addresses", "$(POD_IP)"),
