@@ -58,7 +58,7 @@ async def _manage(client: clients.Client, node: wire_clients.NodeClient, chosen:
     for module in (*RECONCILERS, shipwright, workloads):
         module.install(manager)
     is_daprd = chosen.dapr == "daprd"
-    serving.install(manager, make=functools.partial(serving.make_readers, push=is_daprd))
+    serving.install(manager, daprd=is_daprd)
     dapr.install(manager, image=dapr.daprd.IMAGE if is_daprd else dapr.IMAGE)
     keda.install(manager, instances=node.instances)
     knative.install(manager, loads=node.loads, gateways_say=route_lines.Follower(node.path).routes)

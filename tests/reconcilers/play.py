@@ -26,12 +26,12 @@ async def known_to_all(_: Sequence[Readers]) -> None:
     """The brokers' part: every reader is known to them."""
 
 
-def world(*, make: Make = known_to_all) -> World:
+def world(*, make: Make = known_to_all, daprd: bool = False) -> World:
     """All four reconcilers and the default Gateway."""
     made = World()
     for module in (function, builder, gateway):
         module.install(made.manager)
-    serving.install(made.manager, make=make)
+    serving.install(made.manager, make=make, daprd=daprd)
     made.put(
         Gateway.model_validate(
             {

@@ -255,6 +255,27 @@ async def test_a_scaled_job_waits_for_the_durable_that_it_reads_and_is_made_once
     assert found(there, keda.ScaledJob, "hello-scaler") is not None
 
 
+async def test_beside_daprd_a_function_starts_once_brokers_know_what_it_reads_and_writes() -> None:
+    asked: list[Readers] = []
+    away = [True]
+
+    async def make(wanted: Sequence[Readers]) -> None:
+        asked.extend(wanted)
+        if away:
+            raise BrokerError("component 'c': NATS cannot be reached")
+
+    there = play.world(make=make, daprd=True)
+    there.put(asynchronous(outputs=[{"dapr": {"name": "topics", "topic": "done"}}]))
+    await there.settle()
+    assert (asked[0].topics, asked[0].written) == (("work",), ("done",))
+    assert found(there, apps.Deployment, "hello-async") is None
+    name = play.servings(there)[0].metadata.name
+    away.clear()
+    there.wake("serving-groups", "default", name)
+    await there.settle()
+    assert found(there, apps.Deployment, "hello-async") is not None
+
+
 async def test_a_durable_that_nobody_can_read_through_fails_a_version_until_it_is_another() -> None:
     unfit = [True]
 

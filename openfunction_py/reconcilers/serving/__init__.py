@@ -1,6 +1,5 @@
 """Serving: one version of a function as what runs it, and what became of that."""
 
-from openfunction_py.reconcilers.serving.brokers import make as make_readers
 from openfunction_py.reconcilers.serving.reconciler import install
 
-__all__ = ["install", "make_readers"]
+__all__ = ["install"]

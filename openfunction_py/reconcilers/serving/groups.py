@@ -13,7 +13,7 @@ from typing import Any
 
 from openfunction_py.api import meta
 from openfunction_py.api.functions import Function
-from openfunction_py.api.servings import Serving
+from openfunction_py.api.servings import Serving, ServingSpec
 from openfunction_py.api.upstream import core, dapr, discovery, keda
 from openfunction_py.controller import manager as managers
 from openfunction_py.controller import types
@@ -68,7 +68,12 @@ class Reconciler:
     """Makes the durables of one Serving; `again` is told when that Serving may go on."""
 
     def __init__(
-        self, manager: managers.Manager, groups: Groups, make: Make, again: Callable[[Request], None]
+        self,
+        manager: managers.Manager,
+        groups: Groups,
+        make: Make,
+        again: Callable[[Request], None],
+        concerned: Callable[[ServingSpec], bool],
     ) -> None:
         """Read Services and Components from the caches, Secrets from the server."""
         self._client = manager.client
@@ -82,6 +87,7 @@ class Reconciler:
         self._groups = groups
         self._make = make
         self._again = again
+        self._concerned = concerned
 
     async def reconcile(self, request: Request) -> Result:
         """Ask the brokers once, and again with a growing pause while they do not do it."""
@@ -90,7 +96,7 @@ class Reconciler:
             self._groups.drop(request)
             return Result()
         function = self._functions.get(request.namespace, serving.metadata.labels.get(labels.FUNCTION, ""))
-        if function is None or not async_workloads.is_scaled(serving.spec):
+        if function is None or not self._concerned(serving.spec):
             return Result()
         known = self._groups.of(request)
         wanted = await self._wanted(serving, function)
@@ -198,9 +204,14 @@ def _lasts(component: dapr.Component) -> bool:
 
 
 def install(
-    manager: managers.Manager, groups: Groups, *, make: Make, again: Callable[[Request], None]
+    manager: managers.Manager,
+    groups: Groups,
+    *,
+    make: Make,
+    again: Callable[[Request], None],
+    concerned: Callable[[ServingSpec], bool] = async_workloads.is_scaled,
 ) -> None:
-    """Add the controller: a version is looked at when it, its scaler or an address changes."""
+    """Add the controller: a version that is concerned is looked at when it, its scaler or an address changes."""
     servings = manager.lister(Serving)
 
     def of_scaler(obj: meta.Object) -> Iterable[Request]:
@@ -215,7 +226,7 @@ def install(
 
     manager.add(
         "serving-groups",
-        Reconciler(manager, groups, make, again),
+        Reconciler(manager, groups, make, again, concerned),
         watches=[
             managers.Watch(Serving, managers.by_self),
             managers.Watch(keda.ScaledObject, of_scaler),

@@ -5,6 +5,7 @@ Only the Serving that the Function's status names writes; an older one is frozen
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -21,7 +22,14 @@ from openfunction_py.kube import errors
 from openfunction_py.lib import clock
 from openfunction_py.reconcilers.serving import brokers, groups, service, upkeep, verdicts, workload
 from openfunction_py.reconcilers.serving.verdicts import Verdict
-from openfunction_py.resources import async_workloads, dapr_components, knative_services, labels, states
+from openfunction_py.resources import (
+    async_workloads,
+    dapr_components,
+    knative_services,
+    labels,
+    sidecars,
+    states,
+)
 
 MANAGER = "openfunction-serving"
 # Answers to a template that asking again will not change.
@@ -33,8 +41,11 @@ WAITS = Verdict(states.STARTING, states.STARTING, "another version is about to t
 class Reconciler:
     """Drives one Serving."""
 
-    def __init__(self, manager: managers.Manager) -> None:
-        """Read through the manager's caches, write through its client."""
+    def __init__(self, manager: managers.Manager, *, readers_first: bool = False) -> None:
+        """Read through the manager's caches, write through its client.
+
+        With `readers_first` what has a sidecar starts after its brokers know its readers.
+        """
         self._manager = manager
         self._client = manager.client
         self._servings = manager.lister(Serving)
@@ -43,6 +54,7 @@ class Reconciler:
         self._revisions = manager.lister(Revision)
         self._pods = manager.lister(core.Pod)
         self._upkeep = upkeep.Upkeep(manager)
+        self._readers_first = readers_first
         self.groups: groups.Groups = groups.Groups()
 
     async def reconcile(self, request: Request) -> Result:
@@ -90,14 +102,19 @@ class Reconciler:
         known = self.groups.of(types.request_of(serving))
         if known.lasting:
             return Verdict(states.FAILED, "ReaderUnfit", known.problem or "")
-        if not isinstance(wanted.scaler, keda.ScaledJob):
-            return None
-        made = self._upkeep.found(wanted.scaler)
-        is_made = made is not None and made.metadata.labels.get(labels.SERVING) == serving.metadata.name
-        if known.problem is None or is_made:
+        waits = isinstance(wanted.scaler, keda.ScaledJob) or (
+            self._readers_first and sidecars.is_used(serving.spec)
+        )
+        if known.problem is None or not waits or self._is_made(serving, wanted):
             return None
         state = states.STARTING if known.is_patient else states.FAILED
         return Verdict(state, state if known.is_patient else "BrokerUnavailable", known.problem)
+
+    def _is_made(self, serving: Serving, wanted: upkeep.Wanted) -> bool:
+        """Whether this version runs, or what scales it is there."""
+        made = self._upkeep.found(wanted.scaler) if wanted.scaler is not None else None
+        has_scaler = made is not None and made.metadata.labels.get(labels.SERVING) == serving.metadata.name
+        return has_scaler or serving.status.state == states.RUNNING
 
     async def _serve(
         self, serving: Serving, function: Function, wanted: upkeep.Wanted, known: dict[str, str]
@@ -214,8 +231,12 @@ def of_pod(obj: Object) -> Iterable[Request]:
     return (Request(obj.metadata.namespace, name),) if name and known else ()
 
 
-def install(manager: managers.Manager, *, make: groups.Make = brokers.make) -> None:
-    """Add the controller; `make` has brokers remember the readers of scaled functions."""
+def install(manager: managers.Manager, *, make: groups.Make | None = None, daprd: bool = False) -> None:
+    """Add the controller; `make` has brokers remember the readers of scaled functions.
+
+    With `daprd` that is done for all functions with a sidecar, and before it starts: Dapr's own makes no streams.
+    """
+    make = make or functools.partial(brokers.make, push=daprd)
     functions = manager.lister(Function)
 
     def of_service(obj: Object) -> Iterable[Request]:
@@ -236,7 +257,7 @@ def install(manager: managers.Manager, *, make: groups.Make = brokers.make) -> N
     made: Sequence[managers.Watch] = [
         managers.Watch(model, of_made) for model in upkeep.MODELS if model is not dapr.Component
     ]
-    reconciler = Reconciler(manager)
+    reconciler = Reconciler(manager, readers_first=daprd)
     controller = manager.add(
         "serving",
         reconciler,
@@ -250,4 +271,5 @@ def install(manager: managers.Manager, *, make: groups.Make = brokers.make) -> N
             *made,
         ],
     )
-    groups.install(manager, reconciler.groups, make=make, again=controller.enqueue)
+    concerned = sidecars.is_used if daprd else async_workloads.is_scaled
+    groups.install(manager, reconciler.groups, make=make, again=controller.enqueue, concerned=concerned)
