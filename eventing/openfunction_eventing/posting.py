@@ -88,8 +88,7 @@ def place(url: str) -> Place | None:
 class Line(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, interest: Interest, most: int) -> None:
-        self._interest = interest
+    def __init__(self, most: int) -> None:
         self._most = most
         self._wanted: int | None = None
         self.is_done = False
@@ -102,8 +101,9 @@ class Line(asyncio.Protocol):
         """Whether it can carry a request."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def ask(self, request: bytes) -> asyncio.Future[Answer]:
-        """Send a request; gives its answer, or raises Broken or TooLarge."""
+    def ask(self, request: bytes, interest: Interest) -> asyncio.Future[Answer]:
+        """Send a request; gives as much of its answer as is of interest, or raises Broken or TooLarge."""
+        self._interest = interest
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiter, self._answer, self.is_done = waiter, Answer(), False
         self._parser = httptools.HttpResponseParser(self)
@@ -193,16 +193,15 @@ class Line(asyncio.Protocol):
 class Lines:
     """Kept connections by place."""
 
-    def __init__(self, names: Names, interest: Interest, *, most: int) -> None:
+    def __init__(self, names: Names, *, most: int) -> None:
         """Connect to what `names` says; a body of which all is of interest has at most so many bytes."""
         self._names = names
-        self._interest = interest
         self._most = most
         self._idle: defaultdict[tuple[str, int], deque[Line]] = defaultdict(deque)
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def post(self, where: Place, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Post a body.
+    async def post(self, where: Place, headers: Mapping[str, str], body: bytes, interest: Interest) -> Answer:
+        """Post a body; `interest` says how much of the answer's is read.
 
         Raises:
             OSError: nobody listens.
@@ -212,7 +211,7 @@ class Lines:
         request = _written(where, headers, body)
         line = self._kept(where) or await self._made(where)
         try:
-            answer = await line.ask(request)
+            answer = await line.ask(request, interest)
         except asyncio.CancelledError:
             line.close()  # its answer may come late, and would be taken for the next one's
             raise
@@ -237,9 +236,7 @@ class Lines:
         loop, refused = asyncio.get_running_loop(), OSError("it has no address")
         for address, port in await self._names.places(where.host, where.port):
             try:
-                _, line = await loop.create_connection(
-                    lambda: Line(self._interest, self._most), address, port
-                )
+                _, line = await loop.create_connection(lambda: Line(self._most), address, port)
             except OSError as error:
                 refused = error
             else:

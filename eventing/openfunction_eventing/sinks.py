@@ -41,7 +41,7 @@ class Sinks:
         connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=self._resolver)
         # A cookie of one answer has no business in the next event.
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        self._lines = posting.Lines(self._resolver, _interest, most=LARGEST_REPLY)
+        self._lines = posting.Lines(self._resolver, most=LARGEST_REPLY)
         return self
 
     async def __aexit__(
@@ -63,7 +63,7 @@ class Sinks:
         try:
             async with asyncio.timeout(timeout):
                 if plain is not None:
-                    answer = await self._lines.post(plain, headers, body)
+                    answer = await self._lines.post(plain, headers, body, _in_reply if reply else _in_error)
                     return _outcome(url, answer.status, answer.headers, bytes(answer.body), reply=reply)
                 return await self._by_session(url, headers, body, reply=reply)
         except _FAILURES as error:
@@ -91,9 +91,11 @@ async def _answer(response: aiohttp.ClientResponse, *, reply: bool) -> Outcome:
     return _outcome(url, status, headers, bytes(body), reply=reply)
 
 
-def _interest(answer: posting.Answer) -> int | None:
-    if _may_reply(answer.status, answer.headers):
-        return None
+def _in_reply(answer: posting.Answer) -> int | None:
+    return None if _may_reply(answer.status, answer.headers) else _in_error(answer)
+
+
+def _in_error(answer: posting.Answer) -> int:
     return delivery.ERROR_BYTES if answer.status >= 300 else 0
 
 

@@ -103,6 +103,23 @@ async def test_202_never_carries_a_reply() -> None:
         assert await post(sink.url, parts.event()) == Answered(202)
 
 
+@pytest.mark.parametrize("data", [b"", bytes(200_000)], ids=["small event", "large event"])
+async def test_where_no_reply_is_asked_for_an_endless_one_is_not_read(data: bytes) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert "prefer" not in request.headers
+        made = web.StreamResponse(
+            headers={"ce-specversion": "1.0", "ce-id": "1", "ce-type": "t", "ce-source": "s"}
+        )
+        await made.prepare(request)
+        await made.write(b"on and on")
+        await asyncio.Event().wait()
+        return made
+
+    async with parts.Sink(answer=answer) as sink, Sinks(None) as sinks:
+        told = await sinks.post(sink.url, parts.event(data=data), timeout=5.0, reply=False)
+    assert told == Answered(200)
+
+
 async def test_a_broken_reply_is_told_and_final() -> None:
     async with parts.Sink(200, headers={"ce-specversion": "1.0", "ce-id": "1"}) as sink:
         answer = await post(sink.url, parts.event())
