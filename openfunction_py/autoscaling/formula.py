@@ -35,7 +35,8 @@ _STRENGTH: Mapping[str, int] = {
     "or": 10, "||": 10, "and": 20, "&&": 20, "==": 30, "!=": 30, "<": 30, ">": 30, "<=": 30, ">=": 30,
     "in": 30, "not": 30, "+": 40, "-": 40, "*": 50, "/": 50, "%": 50, "**": 60, "^": 60, "??": 70,
 }  # fmt: skip
-_CHOICE, _SIGN, _NOT = 5, 55, 25
+# A denial holds what follows more strongly than a comparison or a sum does: `not a == b` asks whether `not a` is b.
+_CHOICE, _SIGN, _NOT = 5, 55, 45
 
 
 def _power(left: Value, right: Value) -> Any:
@@ -214,7 +215,7 @@ class _Reader:
             inner = self.expression(_SIGN)
             return (lambda env: -inner(env)) if text == "-" else inner
         if text == "!":
-            denied = self.expression(_SIGN)
+            denied = self.expression(_NOT)
             return lambda env: not denied(env)
         if text == "(":
             whole = self.expression(0)

@@ -33,6 +33,8 @@ VALUES = {"one": 4.0, "two": 6.0, "three": 0.0, "lost": None}
         ("len(filter([one, two, three], {# != 0}))", 2),
         ("one in [4, 5] ? 1 : 0", 1),
         ("one not in [4, 5] ? 1 : 0", 0),
+        ("not (one > 3) in [true, false] ? 1 : 0", 1),
+        ("!(one > 3) in [true, false] ? 1 : 0", 1),
         ("any([one, three], {# == 0}) && !all([one, three], {# == 0}) ? 1.5e1 : 0", 15),
     ],
 )

@@ -99,6 +99,8 @@ async def test_headers_parameters_and_credentials_are_sent(
     assert seen.headers["Authorization"] == f"Basic {base64.b64encode(b'me:right').decode()}"
     await readers.read(look(address, authModes="bearer", bearerToken="t"), NOW)
     assert one.asked[-1].headers["Authorization"] == "Bearer t"
+    await readers.read(look(address, bearerToken="t"), NOW)
+    assert "Authorization" not in one.asked[-1].headers, "KEDA shows it only where authModes says so"
     custom = {"authModes": "custom", "customAuthHeader": "X-Key", "customAuthValue": "v"}
     await readers.read(look(address, **custom), NOW)
     assert one.asked[-1].headers["X-Key"] == "v"

@@ -68,7 +68,7 @@ def _way(look: Look) -> Way:
     headers = _pairs(look, "customHeaders")
     if settings.get("cortexOrgID"):
         headers["X-Scope-OrgID"] = settings["cortexOrgID"]
-    if "bearer" in modes or (settings.get("bearerToken") and not modes):
+    if "bearer" in modes:
         headers["Authorization"] = f"Bearer {look.required('bearerToken')}"
     if "basic" in modes:
         login = f"{look.required('username')}:{settings.get('password', '')}"
