@@ -87,7 +87,9 @@ def chosen_hosts(route: Route) -> list[str]:
 
 
 def held_routes(routes: Iterable[Route], table: RouteTable) -> dict[str, str]:
-    """The Routes whose requests the table can place, by uid, each with its traffic as `traffic.key` writes it."""
+    """The Routes whose traffic the table has, by uid, each as `traffic.key` writes it; of names that users chose
+    it says nothing, they follow with the next table.
+    """
     held: dict[str, str] = {}
     for route in routes:
         names = [share.revision_name for share in route.status.traffic if share.revision_name]
