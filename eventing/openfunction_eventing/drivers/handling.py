@@ -9,14 +9,16 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.tasks import Tasks
+from openfunction_eventing.drivers.window import Window
 from openfunction_eventing.envelope import Message
 
 _log = logging.getLogger(__name__)
+_GROWTH: Final = 4
 
 
 def limit(component: Component, options: port.SubscribeOptions) -> int:
@@ -26,6 +28,13 @@ def limit(component: Component, options: port.SubscribeOptions) -> int:
     if component.choice("concurrency", ("single", "parallel"), "parallel") == "single":
         return 1
     return port.MAX_IN_FLIGHT if options.max_in_flight is None else options.max_in_flight
+
+
+def window(component: Component, options: port.SubscribeOptions, now: float) -> Window:
+    """The same where it may change: it grows where neither caller, component nor an order says how many."""
+    least = limit(component, options)
+    said = options.max_in_flight is not None or options.order_key or least != port.MAX_IN_FLIGHT
+    return Window(least, least if said else _GROWTH * least, now)
 
 
 class Parcel(Protocol):

@@ -91,7 +91,8 @@ class SubscribeOptions:
         group: members of one group share the messages, each group gets all; empty is a group of its own that
             is forgotten with the subscription.
         consumer: the durable's exact name in the broker where it has such names; else it is made of the group.
-        max_in_flight: messages delivered and not yet answered; None is the component's or 100. With 0 nothing
+        max_in_flight: messages delivered and not yet answered; None is the component's or 100, and of JetStream up
+            to four times as many while that is a fraction of a second's work. With 0 nothing
             is taken: the group is made where it is absent, and its backlog is told.
         ack_wait: seconds after which the broker gives a dead member's messages to another; None is the
             component's or the broker's own. A handler may take longer.

@@ -76,10 +76,11 @@ class Reader:
         self._options = options
         self.on_backlog: Callable[[int], None] | None = None
         self._care = Tasks()
+        self._window = handling.window(link.component, options, asyncio.get_running_loop().time())
         self._work = Handling[Parcel](
             deliver,
             self._settle,
-            most=handling.limit(link.component, options),
+            most=self._window.size,
             line=lambda parcel: parcel.line,
             delays=link.component.seconds_list("backOff"),
         )
@@ -214,6 +215,9 @@ class Reader:
     async def _settle(self, parcel: Parcel, verdict: port.Verdict) -> None:
         word = _WORDS.get(verdict.kind)
         self._say(parcel, word or _again(verdict.delay or 0.0))
+        if word and self._window.handled():
+            self._window.look(asyncio.get_running_loop().time())
+            self._work.most = self._window.size
         # One that is settled is free only after this; what it leaves is asked for with the next ones.
         if self._asked <= self._work.most / 2:
             self._work.held.discard(parcel)
