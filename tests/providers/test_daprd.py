@@ -56,6 +56,11 @@ def test_a_switch_that_is_off_is_no_flag() -> None:
     assert "--log-as-json" not in beside(log_as_json="false")["args"]
 
 
+def test_the_configuration_is_no_document_that_daprd_watches() -> None:
+    assert not daprd.CONFIG.endswith((".yaml", ".yml"))
+    assert f"{injection.FOLDER}/{daprd.CONFIG}" in beside()["args"]
+
+
 def test_our_sidecar_passes_over_the_configuration_of_daprd(tmp_path: Path) -> None:
     (tmp_path / daprd.CONFIG).write_text(programs.text_of(daprd.configuration()))
     component = {"kind": "Component", "metadata": {"name": "c"}, "spec": {"type": "state.in-memory"}}

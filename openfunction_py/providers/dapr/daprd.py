@@ -10,7 +10,8 @@ from openfunction_py.providers.dapr.injection import ADDRESS, PREFIX, Document
 
 IMAGE = "daprio/daprd"
 INTERNAL_PORT = 50002
-CONFIG = "config.yaml"
+# Not with the suffix of documents: daprd starts anew when there is one of this kind among them and any of them changes.
+CONFIG = "configuration.json"
 _FLAGS = {
     "app-port": "--app-port",
     "app-protocol": "--app-protocol",
