@@ -14,6 +14,7 @@ from pathlib import Path
 from functions_framework import neighbours
 from openfunction_py.cli import disk, output
 from openfunction_py.lib import home as homes
+from openfunction_py.lib import tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def findings() -> Iterator[Finding]:
         yield Finding(
             program, found is not None, purpose if found else f"apt-get install {program}, for {purpose}"
         )
+    yield _daprd()
     yield Finding("fork", hasattr(os, "fork"), "instances start as forks of a warm template")
     yield Finding(
         "pidfd", _works(lambda: os.close(os.pidfd_open(os.getpid()))), "ends of processes are seen at once"
@@ -76,6 +78,12 @@ def _framework() -> Finding:
     return Finding(
         "functions framework", not wrong, wrong or "functions_framework is ours, and no other is here"
     )
+
+
+def _daprd() -> Finding:
+    found = tools.daprd(os.environ)
+    what = "Dapr's own sidecar, for `ofn up --dapr daprd`"
+    return Finding("daprd", found is not None, what if found else f"tools/dapr/build.sh builds it; {what}")
 
 
 def _localhost_names() -> Finding:

@@ -119,6 +119,14 @@ def test_up_says_how_to_get_a_daprd_that_is_not_there(ofn: Shell) -> None:
     assert ofn("up", "--dapr", "other").returncode == 2
 
 
+def test_doctor_says_whether_there_is_a_daprd(ofn: Shell) -> None:
+    done = ofn("doctor", OFN_DAPRD="/nowhere")
+    assert "missing  daprd: tools/dapr/build.sh builds it" in done.stdout
+    (ofn.folder / "daprd").write_text("#!/bin/sh\n")
+    (ofn.folder / "daprd").chmod(0o755)
+    assert "ok       daprd: " in ofn("doctor", OFN_DAPRD=str(ofn.folder / "daprd")).stdout
+
+
 def test_up_names_a_home_that_cannot_be_made(ofn: Shell) -> None:
     (ofn.folder / "file").write_text("")
     done = ofn("up", "-d", "--port", "0", OFN_HOME=str(ofn.folder / "file" / "home"))
