@@ -5,7 +5,6 @@ It keeps no objects; who is told keeps what it needs.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,9 +13,9 @@ from openfunction_py.api.meta import Object
 from openfunction_py.kube import errors
 from openfunction_py.kube.client import Client
 from openfunction_py.lib import log
+from openfunction_py.lib.pauses import Pauses
 
 T = TypeVar("T", bound=Object)
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 logger = log.get("node.following")
 
@@ -45,19 +44,18 @@ def both(first: Listener[T], second: Listener[T]) -> Listener[T]:
 
 async def follow(client: Client, model: type[T], listener: Listener[T], *, labels: str = "") -> None:
     """Until cancelled."""
-    pause = FIRST_PAUSE
+    pauses = Pauses(0.1, 2.0)
     while True:
         try:
             page = await client.list(model, labels=labels)
             listener.on_list(page.items)
-            pause = FIRST_PAUSE
+            pauses.reset()
             await _watch(client, model, listener, version=page.resource_version, labels=labels)
         except errors.Gone:
             logger.info("a watch is too old and starts anew", kind=model.__name__)
         except errors.ApiError as error:
             logger.info("objects cannot be followed now", kind=model.__name__, error=str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await pauses.wait()
 
 
 async def _watch(client: Client, model: type[T], listener: Listener[T], *, version: str, labels: str) -> None:

@@ -5,7 +5,6 @@ It sends no heartbeat: on one machine the node's door is its sign of life.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 
@@ -16,10 +15,10 @@ from openfunction_py.kube.client import Client
 from openfunction_py.lib import clock as clocks
 from openfunction_py.lib import log
 from openfunction_py.lib.clock import Clock
+from openfunction_py.lib.pauses import Pauses
 from openfunction_py.node import processes
 from openfunction_py.node.sandbox import Level
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 LEVEL_ANNOTATION = "openfunction.io/sandbox"
 
 logger = log.get("node.myself")
@@ -27,15 +26,14 @@ logger = log.get("node.myself")
 
 async def present(client: Client, name: str, *, clock: Clock, level: Level) -> None:
     """Write the object, as often as it takes."""
-    pause = FIRST_PAUSE
+    pauses = Pauses(0.1, 5.0)
     while True:
         try:
             await _write(client, name, clock=clock, level=level)
             return
         except errors.ApiError as error:
             logger.info("the Node object cannot be written now", error=str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await pauses.wait()
 
 
 async def _write(client: Client, name: str, *, clock: Clock, level: Level) -> None:

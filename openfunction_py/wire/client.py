@@ -6,18 +6,13 @@ It holds no truth: measurements may be lost, and a node that is away is waited f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Literal
 
-from functions_framework import control
 from openfunction_py.lib import log
-from openfunction_py.wire import channel, messages
+from openfunction_py.wire import again, channel, messages
 from openfunction_py.wire.messages import Load, ProcessInfo
-
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 1.0
 
 logger = log.get("wire.client")
 
@@ -40,19 +35,9 @@ class NodeClient:
         self._reports: channel.Channel | None = None
         self._opening = asyncio.Lock()
 
-    async def loads(self) -> AsyncIterator[Load]:
+    def loads(self) -> AsyncIterator[Load]:
         """Every measurement from now on; reconnects for ever, so a node's restart only leaves a gap."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                async with contextlib.aclosing(self._subscription()) as subscription:
-                    async for load in subscription:
-                        pause = FIRST_PAUSE
-                        yield load
-            except (OSError, control.FrameError, messages.MessageError) as error:
-                logger.debug("the node's load is not readable now", error=str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        return again.read(self._subscription)
 
     async def _subscription(self) -> AsyncGenerator[Load, None]:
         link = await self._open("control")

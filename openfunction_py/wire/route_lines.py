@@ -6,17 +6,13 @@ Both are level-based: a line that comes back begins with everything, so nothing 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 
 from functions_framework import control
 from openfunction_py.lib import log
-from openfunction_py.wire import channel, messages, route_tables
+from openfunction_py.wire import again, channel, messages, route_tables
 from openfunction_py.wire.messages import Routes
-
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 1.0
 
 logger = log.get("wire.route_lines")
 
@@ -38,16 +34,15 @@ class Announcer:
 
     async def run(self) -> None:
         """Tell until cancelled; a node that is away is looked for again."""
-        pause = FIRST_PAUSE
+        pauses = again.pauses()
         await self._changed.wait()
         while True:
             try:
                 await self._hold_line()
-                pause = FIRST_PAUSE
+                pauses.reset()
             except (OSError, control.FrameError) as error:
                 logger.debug("the node cannot be told of routes now", error=str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await pauses.wait()
 
     async def _hold_line(self) -> None:
         """Say everything, then what changes, until the node ends the line."""
@@ -76,20 +71,9 @@ class Follower:
         """Remember where the node listens."""
         self._path = path
 
-    async def routes(self) -> AsyncIterator[Routes]:
+    def routes(self) -> AsyncIterator[Routes]:
         """What gateways hold, from now on; a line that breaks is told as the end of every gateway."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                async with contextlib.aclosing(self._line()) as line:
-                    async for message in line:
-                        pause = FIRST_PAUSE
-                        yield message
-            except (OSError, control.FrameError, messages.MessageError) as error:
-                logger.debug("the node does not tell of routes now", error=str(error))
-            yield Routes(gone=True)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        return again.read(self._line, lambda: Routes(gone=True))
 
     async def _line(self) -> AsyncGenerator[Routes, None]:
         link = await channel.connect(self._path)

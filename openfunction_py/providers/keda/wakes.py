@@ -14,6 +14,7 @@ from typing import Protocol
 from openfunction_py.autoscaling.scalers import ScalerError
 from openfunction_py.controller.types import Request
 from openfunction_py.lib import log
+from openfunction_py.lib.pauses import Pauses
 from openfunction_py.providers.keda.nats import NoWordError
 from openfunction_py.providers.keda.parameters import Look
 
@@ -81,15 +82,14 @@ class Wakes:
 
     async def _listen(self, wish: Wish) -> None:
         """Again and again: a broker that is away is asked less and less often."""
-        pause = FIRST_PAUSE
+        pauses = Pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             try:
                 if await self._once(wish):
-                    pause = FIRST_PAUSE
+                    pauses.reset()
             except (NoWordError, ScalerError) as error:
                 logger.debug("a broker does not tell", trigger=wish.look.name, error=str(error))
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await pauses.wait()
 
     async def _once(self, wish: Wish) -> bool:
         """One message awaited and told; false when this broker cannot tell."""
