@@ -100,3 +100,11 @@ async def test_a_broker_that_is_away_and_a_secret_that_is_missing_are_named() ->
     away.component["spec"]["metadata"].append({"name": "token", "secretKeyRef": {"name": "s", "key": "k"}})
     with pytest.raises(BrokerError, match="key 'k' of secret 's'"):
         await groups.make([away])
+    secrets = {("s", "k"): "of Kubernetes, so not what is meant"}
+    elsewhere = dataclasses.replace(
+        away, component={**away.component, "auth": {"secretStore": "vault"}}, secrets=secrets
+    )
+    with pytest.raises(
+        BrokerError, match="takes s from the secret store vault, which only its sidecar reads"
+    ):
+        await groups.make([elsewhere])

@@ -12,6 +12,7 @@ from typing import Any
 
 # Types whose readers a broker remembers.
 TYPES = ("pubsub.jetstream", "pubsub.kafka")
+KUBERNETES = "kubernetes"
 Document = Mapping[str, Any]
 
 
@@ -41,6 +42,16 @@ class Readers:
     written: tuple[str, ...] = ()
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
+    def secret(self, store: str, name: str, key: str) -> str | None:
+        """The value of a reference; raises BrokerError for a store that only a sidecar reads."""
+        if store != KUBERNETES:
+            raise BrokerError(
+                f"the component {self.component['metadata']['name']} takes {name} from the secret store {store}, which "
+                "only its sidecar reads, so the broker cannot be told of its readers before there is one; keep the "
+                "value in a Secret and leave auth.secretStore out"
+            )
+        return self.secrets.get((name, key))
+
 
 async def make(wanted: Sequence[Readers], *, push: bool = False) -> None:
     """Make every durable that is absent; one that is there keeps its place. Raises BrokerError.
@@ -68,7 +79,7 @@ async def _make(wanted: Readers, *, push: bool) -> None:
         return ACK  # with nothing in flight nothing is delivered
 
     try:
-        component = from_document(wanted.component, lambda _store, name, key: wanted.secrets.get((name, key)))
+        component = from_document(wanted.component, wanted.secret)
         driver = await drivers.open(component)
     except ComponentError as error:
         raise BrokerError(str(error)) from error

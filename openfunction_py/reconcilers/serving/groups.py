@@ -169,7 +169,8 @@ class Reconciler:
             else item
             for item in wire["spec"].get("metadata") or []
         ]
-        return {"metadata": {"name": component.metadata.name}, "spec": {**wire["spec"], "metadata": items}}
+        told = {"metadata": {"name": component.metadata.name}, "spec": {**wire["spec"], "metadata": items}}
+        return {**told, "auth": wire["auth"]} if wire.get("auth") else told
 
     def _addresses(self, name: cluster_names.Name, port: int) -> list[tuple[str, int]]:
         service = self._services.get(name.namespace, name.service)
