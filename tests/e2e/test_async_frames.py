@@ -93,6 +93,51 @@ async def test_forks_and_their_sidecars_speak_in_frames_both_ways(
     assert sockets(there) == []
 
 
+OLD = """
+    template: {containers: [{name: function, env: [{name: OFN_APP_SOCKET, value: ""}]}]}
+"""
+
+
+async def test_a_function_that_does_not_listen_at_its_socket_is_asked_at_its_port(
+    there: platform.Platform,
+) -> None:
+    """As one of a framework that knows nothing of the socket; it publishes as it is told to."""
+    deployed(there, "old", replicas=0, more=OLD)
+    assert await answers(there, "old") == set(range(COUNT))
+    assert spoken(there, "old-async") == {"HTTP at the port"}
+    there.ofn("delete", "function", "old")
+    until(lambda: not pods(there, "old-async"))
+
+
+CALLED = """
+    triggers: {http: {}}
+    outputs: [{dapr: {name: topics, type: pubsub.jetstream, topic: called-out}}]
+    pubsub:
+      topics:
+        type: pubsub.jetstream
+        version: v1
+        metadata: [{name: natsURL, value: "nats://pubsub-bus.default.svc.cluster.local:4222"}]
+"""
+
+
+async def test_a_function_that_callers_reach_publishes_in_batches_and_is_asked_at_its_port(
+    there: platform.Platform,
+) -> None:
+    there.ofn("apply", "-f", str(platform.ROOT / "samples/pubsub/bus.yaml"))
+    until(lambda: ready(there, "eventbus", "pubsub"))
+    source = PASS.replace("NAME", "called")
+    there.apply(function("called", source, env=", FUNC_TYPE: openfunction", serving=CALLED))
+    client = await nats.connect(backlog.broker(there))
+    told = await client.subscribe("called-out")
+    await client.flush()  # what follows blocks this loop
+    assert platform.request(there.address("called"), body=b'{"n": 7}').status == 204
+    assert json.loads((await told.next_msg(timeout=60)).data)["data"] == {"n": 7}
+    await client.close()
+    assert batches(there, "called-ksvc") == 1
+    there.ofn("delete", "function", "called")
+    until(lambda: not pods(there, "called-ksvc"))
+
+
 def sockets(there: platform.Platform) -> list[str]:
     """Folders of sockets that are left."""
     return [one.name for one in (there.home / "run" / "s").glob("*/*")]

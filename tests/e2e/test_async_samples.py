@@ -13,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.e2e import backlog, platform
+from tests.e2e.test_async_frames import spoken
 from tests.e2e.test_events import function, logged, ready, until
 from tests.eventing import brokers
 
@@ -61,6 +62,7 @@ def test_a_backlog_brings_replicas_from_zero_and_nothing_of_it_is_lost(there: pl
     assert (len(seen.answers), seen.lost) == (1000, 0)
     assert (seen.steps[0], seen.steps[-1]) == (0, 0)
     assert max(seen.steps) > 1
+    assert spoken(there, "pubsub-async") == {"frames"}
     there.ofn("delete", "function", "pubsub")
 
 
