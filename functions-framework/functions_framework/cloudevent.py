@@ -19,6 +19,7 @@ from functions_framework.response import Response
 
 REQUIRED = ("id", "source", "specversion", "type")
 _TEXTS = (*REQUIRED, "datacontenttype", "subject")  # what JSON could hold in another type
+_TEXT_ALONE = {str}
 _JSON_NAMES: dict[type, str] = {list: "an array", dict: "an object", bool: "a boolean"}
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -307,12 +308,12 @@ def from_document(document: object, kind: type[CloudEvent] = CloudEvent) -> Clou
     attributes = dict(document)
     data = attributes.pop("data", None)
     encoded = attributes.pop("data_base64", None)
-    if None in attributes.values():
+    if set(map(type, attributes.values())) != _TEXT_ALONE:
         attributes = {name: value for name, value in attributes.items() if value is not None}
+        _check_texts(attributes)
     if attributes.get("datacontentencoding") == "base64" and attributes.get("specversion") == "0.3":
         encoded, data = data, None
         del attributes["datacontentencoding"]
-    _check_texts(attributes)
     if encoded is None:
         return kind.read(attributes, data)
     try:

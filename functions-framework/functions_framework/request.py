@@ -135,6 +135,13 @@ class Request:
         """The header fields as received."""
         return self._fields
 
+    def field(self, name: bytes) -> bytes:
+        """The first field of a name in lower case, for who looks at one or two alone; empty when there is none."""
+        for key, value in self._fields:
+            if key == name or key.lower() == name:
+                return value
+        return b""
+
     @property
     def headers(self) -> Headers:
         """Header fields, by name in any case."""
@@ -225,7 +232,7 @@ class Request:
     @property
     def mimetype(self) -> str:
         """The Content-Type without parameters, lower case; empty when absent."""
-        return _mimetype(self.headers.get("content-type", ""))
+        return _mimetype(self.field(b"content-type"))
 
     @property
     def is_json(self) -> bool:
@@ -313,8 +320,8 @@ class Request:
 
 
 @lru_cache(maxsize=64)
-def _mimetype(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+def _mimetype(content_type: bytes) -> str:
+    return content_type.partition(b";")[0].decode("latin-1").strip().lower()
 
 
 def is_json_type(mimetype: str) -> bool:

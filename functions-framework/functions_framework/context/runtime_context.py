@@ -103,6 +103,9 @@ class RuntimeContext:
     @property
     def port(self) -> Port:
         """The client of the sidecar, made when first asked for."""
+        made: Port | None = vars(self).get("_client")  # once it is there nobody waits for the others
+        if made is not None:
+            return made
         with self._lock:
             return self._client
 

@@ -27,6 +27,7 @@ from functions_framework.dapr.surface import Dapr, StateStore
 from functions_framework.innerevent import InnerEvent
 from functions_framework.request import Request
 
+_logger = logging.getLogger("function")
 _INNER = "io.openfunction.function"
 _SENT = Ask[BindingReply | None]
 
@@ -46,7 +47,7 @@ class UserContext:
         input_name: str = "",
     ) -> None:
         self.runtime_context: RuntimeContext = runtime_context or RuntimeContext()
-        self.logger: logging.Logger = logger or logging.getLogger("function")
+        self.logger: logging.Logger = logger or _logger
         self.out: FunctionOut = FunctionOut()
         self._binding = binding_request
         self._topic = topic_event
