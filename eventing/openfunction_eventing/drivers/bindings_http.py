@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from openfunction_eventing import trust
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers.port import BindingAnswer, BindingError
 
@@ -123,10 +124,8 @@ def _tls(component: Component) -> Any:  # Any: what aiohttp takes, a context or 
         return True
     if bool(cert) != bool(key):
         raise component.error("metadata 'MTLSClientCert' and 'MTLSClientKey' go together")
-    context = ssl.create_default_context()
     try:
-        if root:
-            context = ssl.create_default_context(cadata=_pem(root))
+        context = trust.context(_pem(root) if root else "")
         if cert:
             context.load_cert_chain(
                 _file(component, cert, "MTLSClientCert"), _file(component, key, "MTLSClientKey")

@@ -20,6 +20,7 @@ import aiohttp
 import yaml
 
 from functions_framework import jsons
+from openfunction_eventing import trust
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers.port import StoreError
 
@@ -126,7 +127,7 @@ def _from_pod() -> Access:
     if not host:
         raise ValueError("this process runs in no Pod")
     name = f"[{host}]" if ":" in host else host
-    context = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
+    context = trust.context((_ACCOUNT / "ca.crt").read_text(encoding="ascii"))
     namespace = (_ACCOUNT / "namespace").read_text(encoding="ascii").strip()
     return Access(f"https://{name}:{port}", namespace, token_file=str(_ACCOUNT / "token"), tls=context)
 
@@ -157,7 +158,7 @@ def _named(document: Any, part: str, name: str, *, missing_ok: bool = False) -> 
 
 def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
     root = _pem(cluster, "certificate-authority")
-    context = ssl.create_default_context(cadata=root or None)
+    context = trust.context(root)
     if cluster.get("insecure-skip-tls-verify"):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

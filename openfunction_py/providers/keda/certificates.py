@@ -9,13 +9,14 @@ import ssl
 from tempfile import NamedTemporaryFile
 
 from openfunction_py.autoscaling.scalers import ScalerError
+from openfunction_py.kube import tls
 from openfunction_py.providers.keda.parameters import Look
 
 
 def context(look: Look, *, own: bool) -> ssl.SSLContext:
     """What a connection of a trigger trusts, and who it says it is when `own`; raises ScalerError."""
     try:
-        made = ssl.create_default_context(cadata=look.settings.get("ca") or None)
+        made = tls.trusting(look.settings.get("ca") or "")
         if own:
             _identify(made, look)
     except (ssl.SSLError, OSError, ValueError) as error:

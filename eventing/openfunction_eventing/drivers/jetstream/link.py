@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 
+from openfunction_eventing import trust
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.drivers.jetstream.outbox import Outbox
 from openfunction_eventing.drivers.jetstream.scanning import Handler, Scanner
@@ -114,6 +115,9 @@ class Link:
         return made
 
     async def _forget(self) -> None:
+        if not self.client.is_connected:
+            # nats-py would write what waits to the transport that is gone, which asyncio's own does not bear
+            self.client._pending, self.client._pending_data_size = [], 0  # noqa: SLF001
         try:
             await self.client.close()
         except OSError as error:  # the server went first
@@ -193,7 +197,7 @@ def _signed(component: Component, jwt: str, seed: str) -> dict[str, Any]:
 
 
 def _certificate(component: Component, cert: str, key: str) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = trust.context()
     try:
         context.load_cert_chain(cert, key)
     except (OSError, ssl.SSLError) as error:

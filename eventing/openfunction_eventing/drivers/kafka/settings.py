@@ -13,6 +13,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn, errors
 
+from openfunction_eventing import trust
 from openfunction_eventing.component import Component, ComponentError
 
 _log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _tls(component: Component, kind: str) -> ssl.SSLContext:
     if kind == "certificate" and not root:
         raise component.error("metadata 'caCert' is missing; authType certificate needs it")
     try:
-        context = ssl.create_default_context(cadata=root or None)
+        context = trust.context(root)
         if kind == "mtls":
             _own_certificate(component, context)
     except (ssl.SSLError, OSError, ValueError) as error:
