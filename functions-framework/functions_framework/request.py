@@ -138,7 +138,7 @@ class Request:
     def field(self, name: bytes) -> bytes:
         """The first field of a name in lower case, for who looks at one or two alone; empty when there is none."""
         for key, value in self._fields:
-            if key == name or key.lower() == name:
+            if key == name or (len(key) == len(name) and key.lower() == name):
                 return value
         return b""
 

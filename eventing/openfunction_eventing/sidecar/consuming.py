@@ -48,6 +48,7 @@ class Consumer:
         self._target = target
         self._deliverer = deliverer
         self._publisher = publisher
+        self._raw = subscription.raw
         self._bulk = Collector(subscription.bulk, self._send_bulk) if subscription.bulk else None
 
     async def take(self, message: Message) -> Verdict:
@@ -59,7 +60,7 @@ class Consumer:
             return await self._drop(message)
         metadata = {**message.metadata, "pubsubName": self._of.pubsub}
         entry = ids.new() if self._bulk else ""
-        one = Delivery(self._of.pubsub, self._of.topic, path, event, metadata, entry, self._of.raw)
+        one = Delivery(self._of.pubsub, self._of.topic, path, event, metadata, entry, self._raw)
         try:
             status = await self._deliverer.while_up(self._of.pubsub, lambda: self._try(one))
         except (Ending, AppLeft):
@@ -93,7 +94,7 @@ class Consumer:
         return ACK if self._of.dead_letter and await self._bury(message) else RETRY
 
     async def _bury(self, message: Message) -> bool:
-        metadata = {"rawPayload": "true"} if self._of.raw else {}
+        metadata = {"rawPayload": "true"} if self._raw else {}
         try:
             await self._publisher.forward(self._of.pubsub, self._of.dead_letter, message.event, metadata)
         except (PublishError, refusals.Refusal) as error:

@@ -23,6 +23,7 @@ from openfunction_eventing.sidecar.subscriptions import Subscription
 
 EVENT = "application/cloudevents+json"
 JSON = "application/json"
+_EVENT = ("content-type", EVENT)
 _TAKEN = b'{"status":"SUCCESS"}'  # what our framework says nearly always
 _TOKEN = "dapr-api-token"  # noqa: S105  # a header's name
 _VERDICTS: Mapping[str, Status] = {"": "SUCCESS", "SUCCESS": "SUCCESS", "RETRY": "RETRY", "DROP": "DROP"}
@@ -79,7 +80,8 @@ class HttpApp:
 
     async def deliver(self, one: Delivery) -> Status:
         """POST of the structured event."""
-        headers = [*_fields(one.metadata).items(), ("content-type", EVENT), *self._own]
+        # What the app looks at comes first.
+        headers = [_EVENT, *self._own, *_fields(one.metadata).items()]
         reply = await self._asker.ask("POST", _path(one.path), headers, jsons.dumps(one.event))
         return "SUCCESS" if reply.status == 200 and reply.body == _TAKEN else _verdict(reply)
 
