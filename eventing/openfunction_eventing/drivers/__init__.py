@@ -23,6 +23,7 @@ TYPES: Final = {
     "bindings.cron": "bindings_cron",
     "bindings.http": "bindings_http",
     "bindings.kafka": "bindings_kafka",
+    "bindings.localstorage": "bindings_localstorage",
     "bindings.nats": "bindings_nats",
     "state.in-memory": "state_in_memory",
     "state.sqlite": "state_sqlite",

@@ -14,6 +14,7 @@ from openfunction_eventing.drivers.kafka.consuming import Reader
 from openfunction_eventing.drivers.kafka.producing import Producer, record
 from openfunction_eventing.drivers.kafka.settings import Settings
 from openfunction_eventing.drivers.port import (
+    NOTHING,
     BindingAnswer,
     BindingError,
     PublishError,
@@ -92,7 +93,7 @@ class KafkaBinding:
         (failure,) = await self._producer.send(topic, [record(data, kept)])
         if isinstance(failure, PublishError):
             raise BindingError(str(failure)) from failure
-        return BindingAnswer()
+        return NOTHING
 
     async def close(self) -> None:
         """See `port.OutputBinding`."""

@@ -12,6 +12,7 @@ from openfunction_eventing import envelope
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers import pubsub_jetstream
 from openfunction_eventing.drivers.port import (
+    NOTHING,
     BindingAnswer,
     BindingError,
     PublishError,
@@ -61,7 +62,7 @@ class NatsBinding:
             await self._bus.publish(subject, Message(subject, event, {"rawPayload": "true"}))
         except PublishError as error:
             raise BindingError(str(error)) from error
-        return BindingAnswer()
+        return NOTHING
 
     async def close(self) -> None:
         """See `port.OutputBinding`."""

@@ -178,6 +178,10 @@ class BindingAnswer:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+# Of an operation that is done and answers nothing, which over HTTP is another status than data of no length.
+NOTHING = BindingAnswer()
+
+
 @runtime_checkable
 class OutputBinding(Protocol):
     """Something that can be told to do a few operations."""

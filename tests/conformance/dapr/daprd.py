@@ -146,7 +146,7 @@ class Ours(Daprd):
     """Our sidecar, with the flags and the documents of daprd."""
 
     # What it has no component for; docs/dapr.md says so.
-    LACKS = frozenset({"bindings.localstorage", "configuration.redis", "lock.redis"})
+    LACKS = frozenset({"configuration.redis", "lock.redis"})
 
     def program(self) -> list[str]:
         """The words that start it."""

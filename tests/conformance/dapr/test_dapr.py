@@ -96,7 +96,6 @@ def test_an_input_binding_calls(pair: Pair) -> None:
     pair.until("tick", lambda seen: len(seen) >= 2)
 
 
-@daprd_alone
 def test_an_output_binding_does_what_its_operation_says(pair: Pair) -> None:
     pair.do("send", output="file", data=coded(b"sent!"))
     assert (pair.folder / "files" / "sent.txt").read_bytes() == b"sent!"
@@ -107,7 +106,6 @@ def test_an_output_binding_does_what_its_operation_says(pair: Pair) -> None:
     assert "error" in pair.do("bind", operation="get", name="a.txt")
 
 
-@daprd_alone
 def test_a_binding_takes_any_bytes_over_grpc_and_says_so_over_http(pair: Pair) -> None:
     if pair.protocol == "grpc":
         pair.do("bind", operation="create", name="b.bin", data=coded(b"\x00\xff"))

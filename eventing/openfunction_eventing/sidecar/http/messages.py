@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from functions_framework import jsons
+from openfunction_eventing.drivers.port import NOTHING
 from openfunction_eventing.sidecar import bindings, envelopes, refusals
 from openfunction_eventing.sidecar.http import parts
 from openfunction_eventing.sidecar.publishing import Entry
@@ -50,6 +51,8 @@ async def bind(name: str, request: Request) -> Response:
         parts.sidecar(request).catalog, name, str(asked.get("operation") or ""), jsons.dumps(asked.get("data")),
         metadata=parts.texts(asked.get("metadata"), "metadata"),
     )  # fmt: skip
+    if found is NOTHING:
+        return parts.empty()
     headers = {f"{parts.PREFIX}{key}": value for key, value in found.metadata.items()}
     return parts.data(found.data, {key: value for key, value in headers.items() if _fits(value)})
 
