@@ -12,6 +12,8 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
+_END = b"\r\n"
+
 
 class Outbox:
     """Of one client."""
@@ -41,9 +43,9 @@ class Outbox:
             first = f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}\r\n"
         else:
             first = f"PUB {subject} {reply} {len(payload)}\r\n"
-        command = b"%b%b%b\r\n" % (first.encode(), head, payload)
-        client._pending.append(command)
-        client._pending_data_size += len(command)
+        command = first.encode()
+        client._pending += (command, head, payload, _END)
+        client._pending_data_size += len(command) + len(head) + len(payload) + len(_END)
         queue = client._flush_queue
         if queue.empty() and client.is_connected:
             loop = asyncio.get_running_loop()
