@@ -150,7 +150,9 @@ class RuntimeContext:
         return self._given is None
 
     async def start(self) -> None:
-        """Begin to watch the sidecar; for a start hook, on the loop."""
+        """Begin to watch the sidecar, and to publish for threads; for a start hook, on the loop."""
+        if isinstance(self.port, batch.BatchClient):
+            self.port.serve_threads()
         self.watch.start()
 
     async def stop(self) -> None:

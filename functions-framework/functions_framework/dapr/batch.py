@@ -1,7 +1,8 @@
 """Publishing to our own sidecar over its Unix socket: what is asked in one turn of the loop goes in one write.
 
-A frame is a question or an answer, each with a number; answers come in any order. Everything else that a sidecar is
-asked, and every question while the socket is not there, goes over HTTP.
+A frame is a question or an answer, each with a number; answers come in any order. Threads hand what they publish to
+the loop that serves the function. Everything else that a sidecar is asked, and every question while the socket is not
+there, goes over HTTP.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from functions_framework.dapr import port
 from functions_framework.dapr.errors import SidecarUnavailable
+from functions_framework.dapr.handing import Desk, NotTaken
 from functions_framework.dapr.port import Ask, Port, Reply
 from functions_framework.dapr.settings import Sidecar
 from functions_framework.pieces import Pieces
@@ -63,7 +65,7 @@ class Line(Turns):
                 break
             del self._due[number]
             if not answer.done():
-                answer.set_exception(Lost(f"it did not answer in {self._timeout:g} seconds"))
+                answer.set_exception(Lost(_late(self._timeout)))
         self._sweeper = self._loop.call_later(_SWEEP, self._sweep) if self._due else None
 
     # asyncio's callbacks
@@ -103,11 +105,42 @@ class BatchClient:
         self._line: Line | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[Line | None] | None = None
+        self._desk = Desk()
         self._closed = False
+
+    def serve_threads(self) -> None:
+        """Take what threads publish on the running loop; until then, and without it, they publish over HTTP."""
+        self._desk.settle()
 
     def call(self, ask: Ask[T]) -> T:
         """Ask and wait; raises SidecarUnavailable or DaprError."""
-        return self._http.call(ask)
+        if ask.operation != "publish":
+            return self._http.call(ask)
+        kind, body = _content(ask)
+        timeout = self._sidecar.timeout + 2 * _SWEEP  # the line gives up before
+        try:
+            reply = self._desk.ask(lambda: self._begin(ask.target, kind, body), timeout)
+        except NotTaken:
+            return self._http.call(ask)
+        except Lost as error:
+            raise self._unavailable(ask, error) from error
+        except TimeoutError as error:
+            why = str(error) or _late(self._sidecar.timeout)
+            raise self._unavailable(ask, Lost(why)) from error
+        return port.result(ask, reply)
+
+    def _begin(self, target: str, kind: str, body: bytes) -> asyncio.Future[Reply]:
+        """Ask on the running loop; the answer may be Lost, or NotTaken where nobody listens."""
+        line = self._line
+        if line is not None and line.is_open and self._loop is asyncio.get_running_loop():
+            return line.ask(target, kind, body)
+        return asyncio.get_running_loop().create_task(self._asked(target, kind, body))
+
+    async def _asked(self, target: str, kind: str, body: bytes) -> Reply:
+        line = await self._opened()
+        if line is None:
+            raise NotTaken("nobody listens")
+        return await line.ask(target, kind, body)
 
     async def acall(self, ask: Ask[T]) -> T:
         """The same on a loop."""
@@ -118,9 +151,9 @@ class BatchClient:
             line = await self._opened()
             if line is None:
                 return await self._http.acall(ask)
-        body = ask.body() if callable(ask.body) else ask.body
+        kind, body = _content(ask)
         try:
-            return port.result(ask, await line.ask(ask.target, ask.headers.get("content-type", ""), body))
+            return port.result(ask, await line.ask(ask.target, kind, body))
         except Lost as error:
             raise self._unavailable(ask, error) from error
 
@@ -154,8 +187,17 @@ class BatchClient:
     def close(self) -> None:
         """Hang up; on the loop that asks."""
         self._closed = True
+        self._desk.leave()
         if self._line is not None and self._loop is not None and not self._loop.is_closed():
             self._line.close()
+
+
+def _content(ask: Ask[Any]) -> tuple[str, bytes]:
+    return ask.headers.get("content-type", ""), ask.body() if callable(ask.body) else ask.body
+
+
+def _late(seconds: float) -> str:
+    return f"it did not answer in {seconds:g} seconds"
 
 
 def _question(number: int, target: str, content_type: str, body: bytes) -> bytes:

@@ -34,6 +34,7 @@ async def function(context):
         return "DROP"
     await context.asend("out", event.text().upper())
 """
+THREADED = FUNCTION.replace("async def", "def").replace("await context.asend", "context.send")
 TOPIC = {"componentName": "bus", "componentType": "pubsub.in-memory"}
 CONTEXT = {
     "name": "app", "version": "v1", "runtime": "Async", "port": "0",
@@ -46,10 +47,12 @@ CONTEXT = {
 
 
 @asynccontextmanager
-async def function(folder: Path, made: Setup, *, port: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+async def function(
+    folder: Path, made: Setup, *, port: int = 0, source: str = FUNCTION
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """At its socket alone, or at a port with the socket beside."""
     path = str(folder / "app.sock")
-    (folder / "main.py").write_text(FUNCTION)
+    (folder / "main.py").write_text(source)
     ports = made.servers
     env = environment(
         FUNC_CONTEXT=json.dumps(CONTEXT),
@@ -96,6 +99,29 @@ async def test_events_and_bindings_pass_through_a_function(tmp_path: Path, publi
         assert made.files.read_by is not None
         assert (await made.files.read_by(b'"bound"', {})).kind == "ack"
         assert len(sent(made)) == len(words) + 1
+
+
+async def test_a_def_function_publishes_in_frames_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {
+        "app_protocol": "batch", "app_socket": str(tmp_path / "app.sock"), "batch_socket": str(tmp_path / "dapr.sock"),
+    }  # fmt: skip
+    async with running(**settings) as made, function(tmp_path, made, source=THREADED):
+        await made.attached()
+        publisher, in_frames = made.sidecar.publisher, list[str]()
+        bulk = publisher.bulk
+
+        async def noted(pubsub: str, topic: str, entries: Any, *, metadata: Any) -> Any:
+            in_frames.extend(one.body.decode() for one in entries)
+            return await bulk(pubsub, topic, entries, metadata=metadata)
+
+        monkeypatch.setattr(publisher, "bulk", noted)
+        words = [f"word-{number}" for number in range(100)]
+        for word in words:
+            await publisher.publish("bus", "t", word.encode(), content_type="text/plain", metadata={})
+        await until(lambda: len(sent(made)) == len(words))
+        assert sorted(in_frames) == sorted(sent(made)) == sorted(word.upper() for word in words)
 
 
 async def test_events_of_a_function_that_was_killed_come_again(tmp_path: Path) -> None:

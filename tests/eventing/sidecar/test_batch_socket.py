@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,8 +17,11 @@ from functions_framework.dapr import messages, stores
 from functions_framework.dapr.batch import ANSWER, LENGTH, QUESTION, BatchClient
 from functions_framework.dapr.client import Client
 from functions_framework.dapr.errors import DaprError, SidecarUnavailable
+from functions_framework.dapr.port import Ask, Port
 from functions_framework.dapr.settings import Sidecar
 from tests.eventing.sidecar.conftest import Setup, running
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -112,6 +116,130 @@ async def test_everything_else_and_everybody_without_the_socket_goes_over_http(t
         async with client(made, str(tmp_path / "nobody.sock")) as other:
             await other.acall(messages.publish("bus", "t", "by HTTP"))
         assert [event["data"] for event in stored(made)] == ["by a thread", "by HTTP"]
+
+
+class Counted(Client):
+    """HTTP, and how often it was asked to publish."""
+
+    published = 0
+
+    def call(self, ask: Ask[T]) -> T:
+        self.published += ask.operation == "publish"
+        return super().call(ask)
+
+
+@asynccontextmanager
+async def desk(folder: Path, **given: Any) -> AsyncIterator[tuple[Setup, BatchClient, Counted]]:
+    """A client that serves threads on this loop, and what it has beside."""
+    path = str(folder / "dapr.sock")
+    async with running(batch_socket=path, **given) as made:
+        settings = Sidecar(http_port=made.servers.http_port, socket=path, patience=0.1, timeout=5.0)
+        http = Counted(settings)
+        one = BatchClient(settings, http)
+        one.serve_threads()
+        try:
+            yield made, one, http
+        finally:
+            one.close()
+            http.close()
+
+
+async def test_threads_publish_in_frames_by_way_of_the_loop(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (made, one, http):
+        async with asyncio.TaskGroup() as group:
+            for number in range(200):
+                ask = messages.publish("bus", "a/b", {"n": number})
+                group.create_task(asyncio.to_thread(one.call, ask))
+        assert sorted(event["data"]["n"] for event in stored(made)) == list(range(200))
+        assert http.published == 0
+
+
+async def test_a_thread_is_refused_as_over_http(tmp_path: Path) -> None:
+    async with desk(tmp_path, max_body=100) as (made, one, http):
+        for ask in (
+            messages.publish("nobody", "t", "x"),
+            messages.publish("bus", "hidden", "x"),
+            messages.publish("bus", "t", "x" * 101),
+        ):
+            told = await asyncio.to_thread(_refused, one, ask)
+            expected = await asyncio.to_thread(_refused, http, ask)
+            assert (told.status, told.code, str(told)) == (expected.status, expected.code, str(expected))
+        assert http.published == 3  # what was expected, and nothing beside
+        assert not made.bus.stored
+
+
+def _refused(one: Port, ask: Ask[None]) -> DaprError:
+    with pytest.raises(DaprError) as raised:
+        one.call(ask)
+    return raised.value
+
+
+async def test_a_thread_whose_loop_waits_for_it_publishes_over_http(tmp_path: Path) -> None:
+    path = str(tmp_path / "dapr.sock")
+    async with running(batch_socket=path) as made:
+        settings = Sidecar(http_port=made.servers.http_port, socket=path, timeout=5.0)
+        http = Counted(settings)
+        ours = BatchClient(settings, http)
+
+        async def blocked() -> None:
+            ours.serve_threads()
+            thread = threading.Thread(target=ours.call, args=(messages.publish("bus", "t", "x"),))
+            thread.start()
+            thread.join()  # what nobody should do on a loop
+            ours.close()
+
+        await asyncio.to_thread(asyncio.run, blocked())
+        assert (http.published, len(made.bus.stored)) == (1, 1)
+        http.close()
+
+
+async def test_who_publishes_on_the_loop_itself_or_after_its_end_is_not_kept_waiting(tmp_path: Path) -> None:
+    path = str(tmp_path / "dapr.sock")
+    async with running(batch_socket=path) as made:
+        settings = Sidecar(http_port=made.servers.http_port, socket=path, timeout=5.0)
+        http = Counted(settings)
+        ours = BatchClient(settings, http)
+
+        async def on_the_loop() -> None:
+            ours.serve_threads()
+            ours.call(messages.publish("bus", "t", "on the loop"))
+
+        await asyncio.to_thread(asyncio.run, on_the_loop())
+        await asyncio.to_thread(ours.call, messages.publish("bus", "t", "after its end"))
+        assert http.published == 2
+        assert [event["data"] for event in stored(made)] == ["on the loop", "after its end"]
+        ours.close()
+        http.close()
+
+
+async def test_a_thread_without_the_socket_publishes_over_http(tmp_path: Path) -> None:
+    async with running() as made, client(made, str(tmp_path / "nobody.sock")) as one:
+        one.serve_threads()
+        await asyncio.to_thread(one.call, messages.publish("bus", "t", "x"))
+        assert len(made.bus.stored) == 1
+
+
+@pytest.mark.parametrize("mute", [False, True], ids=["hangs up", "says nothing"])
+async def test_a_thread_is_told_when_no_answer_came(tmp_path: Path, mute: bool) -> None:
+    path = str(tmp_path / "rude.sock")
+    over = asyncio.Event()
+
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if mute:
+            await over.wait()
+        writer.close()
+
+    told: list[str] = []
+    async with await asyncio.start_unix_server(rude, path):
+        settings = Sidecar(socket=path, timeout=0.05)
+        one = BatchClient(settings, Client(settings), lost=told.append)
+        one.serve_threads()
+        with pytest.raises(SidecarUnavailable, match="may have been carried out"):
+            await asyncio.to_thread(one.call, messages.publish("bus", "t", "x"))
+        one.close()
+        over.set()
+    assert ("it did not answer in 0.05 seconds" in told[0]) is mute
 
 
 async def test_frames_in_small_pieces_are_whole_again(tmp_path: Path) -> None:
