@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import nats.errors
 
-from openfunction_eventing.component import Component
+from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.drivers import handling
 from openfunction_eventing.drivers.jetstream import pushing, streams
 from openfunction_eventing.drivers.jetstream.link import Link
@@ -16,6 +16,9 @@ from openfunction_eventing.drivers.jetstream.streams import Streams
 from openfunction_eventing.drivers.jetstream.watch import Watch
 from openfunction_eventing.drivers.port import Deliver, SubscribeOptions, Subscription
 from openfunction_eventing.envelope import Message
+
+# What a broker that is away or refuses makes its client raise.
+_FAILURES = (nats.errors.Error, OSError, TimeoutError)
 
 
 async def open(component: Component) -> JetStream:  # noqa: A001 - the name that `drivers` calls
@@ -63,10 +66,8 @@ class JetStream:
         """See `port.PubSub`."""
         try:
             durable = await self._streams.durable(topic, options)
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise self._link.component.error(
-                f"topic {topic!r} cannot be read from NATS at {self._link.address}: {error}"
-            ) from error
+        except _FAILURES as error:
+            raise self._failed(topic, "read from", error) from error
         made: Reader | Watch
         if handling.limit(self._link.component, options) == 0:
             made = Watch(self._link, durable)
@@ -79,9 +80,21 @@ class JetStream:
     async def make_for_daprd(self, read: Sequence[str], written: Sequence[str]) -> None:
         """See `port.Pushes`."""
         for topic in written:
-            await self._streams.of(topic)
+            try:
+                await self._streams.of(topic)
+            except _FAILURES as error:
+                raise self._failed(topic, "written to", error) from error
         for topic in read:
-            await pushing.have(self._link, self._streams, topic)
+            try:
+                await pushing.have(self._link, self._streams, topic)
+            except _FAILURES as error:
+                raise self._failed(topic, "read from", error) from error
+
+    def _failed(self, topic: str, what: str, error: Exception) -> ComponentError:
+        said = str(error) or type(error).__name__
+        return self._link.component.error(
+            f"topic {topic!r} cannot be {what} NATS at {self._link.address}: {said}"
+        )
 
     async def close(self) -> None:
         """See `port.PubSub`."""

@@ -34,3 +34,8 @@ class Window:
             self.size = min(self.size * 2, self.most)
         elif took > _SLOW:
             self.size = max(self.size // 2, self._least)
+
+    def late(self, now: float) -> None:
+        """Look although fewer were handled than may be in flight: who has become slow has fewer from now on."""
+        if now - self._since > _SLOW:
+            self.look(now)

@@ -23,6 +23,10 @@ class AppLeft(EventingError):  # noqa: N818 - as above
     """Who read went away for good before it answered; what it had is the broker's again."""
 
 
+class AppBusy(EventingError):  # noqa: N818 - as above
+    """The app has no room now and began nothing; what was to be delivered may be delivered in a moment."""
+
+
 class AppRefused(EventingError):  # noqa: N818 - as above
     """The app answered, and with an error."""
 

@@ -12,11 +12,12 @@ from typing import Protocol, TypeVar
 from openfunction_eventing import log
 from openfunction_eventing.errors import EventingError
 from openfunction_eventing.sidecar import policies
-from openfunction_eventing.sidecar.channel import AppAway, AppRefused
+from openfunction_eventing.sidecar.channel import AppAway, AppBusy, AppRefused
 from openfunction_eventing.sidecar.policies import Policy
 
 _log = log.get("sidecar")
 _FIRST, _LONGEST = 0.02, 1.0
+_PATIENCE = 60.0  # seconds for an app that says again and again that it has no room
 T = TypeVar("T")
 
 
@@ -47,7 +48,7 @@ class Deliverer:
         return self._policies.get(component, policies.NONE)
 
     async def while_up(self, component: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Do it once the app is there, again while it goes away, and as often as the policy says when it refuses.
+        """Do it once the app is there, again while it goes away or has no room, and as the policy says when it refuses.
 
         Raises:
             AppRefused: the last refusal.
@@ -55,6 +56,7 @@ class Deliverer:
         """
         policy = self.policy(component)
         pauses: Iterator[float] | None = None
+        waits: Iterator[float] | None = None
         while True:
             try:
                 if self._room is None and not policy.timeout:  # nearly always; it saves coroutines
@@ -62,6 +64,12 @@ class Deliverer:
                 return await self._once(policy.timeout, attempt)
             except AppAway:
                 await self.until_up()
+            except AppBusy as error:
+                waits = waits or _waits()
+                wait = next(waits, None)
+                if wait is None:
+                    raise AppRefused(f"{error} (for {_PATIENCE:g} s)") from error
+                await self._rest(wait)
             except AppRefused:
                 pauses = pauses or policy.pauses()
                 pause = next(pauses, None)
@@ -125,3 +133,12 @@ class Deliverer:
         self.end()
         if self._waiting is not None:
             await asyncio.wait([self._waiting])
+
+
+def _waits() -> Iterator[float]:
+    """Pauses before an app that has no room is asked again, growing, until the patience is over."""
+    wait, left = _FIRST, _PATIENCE
+    while left > 0:
+        yield wait
+        left -= wait
+        wait = min(wait * 2, _LONGEST)

@@ -164,7 +164,9 @@ async def test_stopping_ends_the_wait_for_another_attempt_and_gives_the_event_ba
         async with dispatcher([trigger(patient)]) as run:
             await send(run.bus)
             await waiting.until(lambda: "attempt" in run.steps())
-        assert set(run.bus.verdicts) == {"retry"}, "a bus that has it back may send it once more before the end"
+        assert set(run.bus.verdicts) == {"retry"}, (
+            "a bus that has it back may send it once more before the end"
+        )
 
 
 async def test_an_event_nobody_wants_is_acknowledged_and_the_clause_is_told() -> None:

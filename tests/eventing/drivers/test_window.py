@@ -46,6 +46,15 @@ def test_slow_ones_are_never_less_than_the_least() -> None:
     assert window.size == 100
 
 
+def test_who_becomes_slow_has_fewer_before_all_are_handled() -> None:
+    window = Window(100, 400, 0.0)
+    now = after(window, 2000, seconds=0.0001)
+    window.late(now + 0.3)
+    assert window.size == 400
+    window.late(now + 0.5)
+    assert window.size == 200
+
+
 @pytest.mark.parametrize(
     ("metadata", "options", "most"),
     [

@@ -48,7 +48,7 @@ CONTEXT = {
 
 @asynccontextmanager
 async def function(
-    folder: Path, made: Setup, *, port: int = 0, source: str = FUNCTION
+    folder: Path, made: Setup, *, port: int = 0, source: str = FUNCTION, **more: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """At its socket alone, or at a port with the socket beside."""
     path = str(folder / "app.sock")
@@ -60,6 +60,7 @@ async def function(
         DAPR_GRPC_PORT=str(ports.grpc_port),
         OFN_DAPR_SOCKET=made.sidecar.settings.batch_socket,
         **({"OFN_APP_SOCKET": path} if port else {}),
+        **more,
     )
     where = ["--host", "127.0.0.1", "--port", str(port)] if port else ["--unix-socket", path]
     process = await asyncio.create_subprocess_exec(

@@ -191,6 +191,9 @@ class Reader:
             if now - said >= self._durable.ack_wait / 3:
                 said = now
                 self._still_at_work()
+            if self._work.held:
+                self._window.late(now)
+                self._work.most = self._window.size
             if self.on_backlog is not None:
                 await self._gauge()
             if self._asked == 0:

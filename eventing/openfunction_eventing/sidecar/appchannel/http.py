@@ -12,6 +12,7 @@ from uuid import uuid4
 from functions_framework import jsons
 from openfunction_eventing.sidecar import subscriptions
 from openfunction_eventing.sidecar.channel import (
+    AppBusy,
     AppRefused,
     BindingReply,
     Call,
@@ -94,6 +95,7 @@ class HttpApp:
             "entries": [_entry(one) for one in many],
         }  # fmt: skip
         reply = await self._ask("POST", _path(first.path), {"content-type": JSON}, jsons.dumps(document))
+        _have_room(reply)
         if reply.status == 404:
             return {one.entry: "SUCCESS" for one in many}
         if not 200 <= reply.status < 300:
@@ -105,6 +107,7 @@ class HttpApp:
         del name
         headers = {**_fields(metadata), "content-type": JSON}
         reply = await self._ask("POST", f"/{quote(path)}", headers, data)
+        _have_room(reply)
         if not 200 <= reply.status < 300:
             text = reply.body[:500].decode(errors="replace")
             raise AppRefused(
@@ -162,11 +165,18 @@ def _entry(one: Delivery) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _have_room(reply: Reply) -> None:
+    """Raise AppBusy for the answer of an app that has as many calls as it takes."""
+    if reply.status == 503 and reply.header("retry-after"):
+        raise AppBusy(f"the app has no room: {reply.body[:200].decode(errors='replace')}")
+
+
 def _verdict(reply: Reply) -> Status:
     """What a status and a body say (dapr/dapr pkg/runtime/subscription/postman/http)."""
     if reply.status == 404:
         return "DROP"
     if not 200 <= reply.status < 300:
+        _have_room(reply)
         return "RETRY"
     try:
         told = jsons.loads(reply.body) if reply.body else {}
