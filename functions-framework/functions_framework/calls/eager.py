@@ -26,7 +26,8 @@ _register, _unregister = asyncio.tasks._register_task, asyncio.tasks._unregister
 
 
 _UNKNOWN, _MEASURE = 0, -1
-# After so many that suspended only one in so many is tried at once; when it finishes there, all are again.
+# After so many that suspended only one after so many others is tried at once, and none while others that came before
+# it wait for their first step; when it finishes there, all are again.
 _OFTEN, _PROBE = 32, 16
 FATAL = (SystemExit, KeyboardInterrupt)  # what a Task passes on to its loop, which ends by it
 
@@ -134,6 +135,7 @@ class Starter:
 
     __slots__ = (
         "_base",
+        "_behind",
         "_context",
         "_life",
         "_loop",
@@ -141,6 +143,7 @@ class Starter:
         "_step",
         "_suspended",
         "_task",
+        "_untried",
         "_vars",
         "_weak",
     )
@@ -152,6 +155,8 @@ class Starter:
         self._task: _Spare | None = None
         self._step: _Step | None = None
         self._suspended = 0  # so many coroutines in a row
+        self._untried = 0  # so many since one was tried
+        self._behind = False  # some wait for their first step
         self._references = _UNKNOWN  # to the spare when nobody else holds it, counted in _is_unmarked
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> Started:
@@ -160,9 +165,10 @@ class Starter:
         Raises:
             Exception: what the coroutine raised before its first suspension.
         """
-        if self._suspended >= _OFTEN and self._suspended % _PROBE:
-            self._suspended += 1
+        if self._suspended >= _OFTEN and (self._behind or self._untried < _PROBE):
+            self._untried += 1
             return self._later(coroutine), None
+        self._untried = 0
         task = self._task or self._spare()
         try:
             _enter(self._loop, task)
@@ -194,7 +200,16 @@ class Starter:
         """A plain Task: a spare for each that suspends costs more than the turn of the loop that it saves."""
         life = _Life()
         life.coroutine = coroutine
-        return asyncio.Task(life, loop=self._loop, context=self._base.copy())
+        task = asyncio.Task(life, loop=self._loop, context=self._base.copy())
+        if not self._behind:
+            self._behind = True
+            self._loop.call_soon(
+                self._caught_up
+            )  # in the turn in which all of this one have their first step
+        return task
+
+    def _caught_up(self) -> None:
+        self._behind = False
 
     def close(self) -> None:
         """Forget the spare."""
