@@ -11,6 +11,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from openfunction_eventing import drivers
+from openfunction_eventing.component import Component
+from openfunction_eventing.drivers.jetstream import link
 from openfunction_py.reconcilers.serving import brokers as groups
 from openfunction_py.reconcilers.serving.brokers import BrokerError, Readers
 from tests.eventing import brokers
@@ -71,6 +74,41 @@ async def test_a_durable_that_daprd_cannot_read_through_is_named_with_the_way_ou
         several = readers("pubsub.jetstream", ("work", "play"), natsURL=broker.url)
         with pytest.raises(BrokerError, match="a component for each topic"):
             await groups.make([several], push=True)
+
+
+async def test_what_a_broker_refuses_for_daprd_is_told_with_the_topic(tmp_path: Path) -> None:
+    broker = brokers.Nats(tmp_path)
+    with brokers.running(broker):
+        client = await nats.connect(broker.url)
+        await client.jetstream().add_stream(name="mine", subjects=["other"])
+        await client.jetstream().add_stream(name="theirs", subjects=["work"])
+        await client.close()
+        asks = readers("pubsub.jetstream", natsURL=broker.url, durableName="d", streamName="mine")
+        with pytest.raises(BrokerError, match=r"topic 'work' cannot be read .*overlap"):
+            await groups.make([asks], push=True)
+        writes = dataclasses.replace(asks, topics=(), written=("work",))
+        with pytest.raises(BrokerError, match=r"topic 'work' cannot be written .*overlap"):
+            await groups.make([writes], push=True)
+
+
+@pytest.mark.parametrize(("topics", "written"), [(("work",), ()), ((), ("work",))])
+async def test_a_broker_that_goes_while_it_is_asked_for_daprd_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topics: tuple[str, ...], written: tuple[str, ...]
+) -> None:
+    broker = brokers.Nats(tmp_path)
+    opened = drivers.open
+
+    async def open_and_lose(component: Component) -> object:
+        driver = await opened(component)
+        broker.stop()
+        return driver
+
+    monkeypatch.setattr(drivers, "open", open_and_lose)
+    monkeypatch.setattr(link, "_API_TIMEOUT", 0.3)
+    with brokers.running(broker):
+        asks = readers("pubsub.jetstream", topics, natsURL=broker.url, durableName="d")
+        with pytest.raises(BrokerError, match=rf"topic 'work' cannot be .* 127.0.0.1:{broker.port}: \S+"):
+            await groups.make([dataclasses.replace(asks, written=written)], push=True)
 
 
 async def test_a_component_that_is_only_written_to_needs_no_broker_for_our_sidecar() -> None:
