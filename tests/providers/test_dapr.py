@@ -62,7 +62,7 @@ def test_a_function_and_its_sidecar_meet_at_sockets_in_a_folder_of_their_pod() -
     assert app["volumeMounts"] == [{"name": "x", "mountPath": "/x"}, shared]
     assert shared in sidecar["volumeMounts"]
     assert {"name": "dapr-sockets", "emptyDir": {}} in made["spec"]["volumes"]
-    assert made["metadata"]["annotations"] == ANNOTATED
+    assert made["metadata"]["annotations"] == {**ANNOTATED, injection.MARK: injection.IMAGE}
     assert injection.inject(made) is made
 
 

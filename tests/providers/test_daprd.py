@@ -69,11 +69,12 @@ def test_our_sidecar_passes_over_the_configuration_of_daprd(tmp_path: Path) -> N
     assert [one["metadata"]["name"] for one in found.components] == ["c"]
 
 
-def owned(name: str, kind: str, image: str) -> core.Pod:
-    """A Pod with a sidecar, of a workload."""
+def owned(name: str, kind: str, image: str, *, marked: bool = True) -> core.Pod:
+    """A Pod with a sidecar, of a workload; without the mark it is the workload's own."""
     owners = [{"apiVersion": "v1", "kind": kind, "name": "o", "uid": "u"}] if kind else []
     containers = [{"name": "function", "image": "f"}, {"name": injection.CONTAINER, "image": image}]
-    about = {"name": name, "namespace": "default", "ownerReferences": owners}
+    about: dict[str, Any] = {"name": name, "namespace": "default", "ownerReferences": owners}
+    about["annotations"] = {injection.MARK: image} if marked else {}
     return core.Pod.model_validate({"metadata": about, "spec": {"containers": containers}})
 
 
@@ -83,8 +84,24 @@ async def test_pods_of_workloads_with_the_other_sidecar_make_way() -> None:
     there.put(owned("old", "ReplicaSet", injection.IMAGE))
     there.put(owned("new", "ReplicaSet", daprd.IMAGE))
     there.put(owned("own-sidecar", "StatefulSet", "example.com/daprd"))
+    there.put(owned("in-its-template", "ReplicaSet", injection.IMAGE, marked=False))
     there.put(owned("job", "Job", injection.IMAGE))
     there.put(owned("bare", "", injection.IMAGE))
     await there.settle()
     left = {one.metadata.name for one in there.lister(core.Pod).list("default")}
-    assert left == {"new", "own-sidecar", "job", "bare"}
+    assert left == {"new", "own-sidecar", "in-its-template", "job", "bare"}
+
+
+@pytest.mark.parametrize("make", [None, daprd.container])
+def test_only_a_sidecar_that_was_put_into_a_pod_is_ever_the_other_one(make: injection.Make | None) -> None:
+    def judged(document: dict[str, Any], image: str) -> bool:
+        owners = [{"apiVersion": "v1", "kind": "ReplicaSet", "name": "o", "uid": "u"}]
+        about = {**document["metadata"], "ownerReferences": owners}
+        return replacing.is_outdated(core.Pod.model_validate({**document, "metadata": about}), image)
+
+    made = injection.inject(pod(ANNOTATED), make=make)
+    image = made["spec"]["containers"][1]["image"]
+    (other,) = replacing.IMAGES - {image}
+    assert (judged(made, image), judged(made, other)) == (False, True)
+    own = {**pod(ANNOTATED), "spec": made["spec"]}
+    assert not judged(injection.inject(own, make=make), other)

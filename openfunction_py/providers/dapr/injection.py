@@ -22,6 +22,8 @@ IMAGE = "openfunction/eventing"
 HTTP_PORT, GRPC_PORT = sidecars.HTTP_PORT, sidecars.GRPC_PORT
 VOLUME = "dapr-resources"
 FOLDER = "/etc/dapr/resources"
+# On a Pod that got its sidecar here: the image of it. Containers of that name in users' own templates are theirs.
+MARK = "openfunction.io/sidecar"
 RESOURCES = "openfunction-dapr-resources"
 _FLAGS = {
     "app-port": "--app-port",
@@ -49,6 +51,7 @@ def inject(pod: Document, *, make: Make | None = None) -> Document:
         own.append({"name": sidecars.SOCKETS, "emptyDir": {}})
     return {
         **pod,
+        "metadata": {**pod["metadata"], "annotations": {**annotations, MARK: beside["image"]}},
         "spec": {
             **spec,
             "containers": [*made, beside],

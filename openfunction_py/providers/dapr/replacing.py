@@ -1,6 +1,7 @@
 """Pods whose sidecar is not the one that this platform puts into Pods: they were made before another was chosen.
 
-They are deleted, and who owns them makes others. A Job's Pod ends by itself, and one of nobody is its user's.
+They are deleted, and who owns them makes others. A Job's Pod ends by itself, and one of nobody is its user's. So is a
+sidecar that stands in a workload's own template: its next Pod would have it again.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ class Reconciler:
 
 
 def is_outdated(pod: core.Pod, image: str) -> bool:
-    """Whether a workload's Pod has a sidecar of a platform's, and not the one of this image."""
+    """Whether a workload's Pod was given a sidecar by a platform, and not the one of this image."""
     about = pod.metadata
     others = IMAGES - {image}
     return (
         about.deletion_timestamp is None
+        and injection.MARK in about.annotations
         and any(one.kind in OWNERS for one in about.owner_references)
         and any(one.name == injection.CONTAINER and one.image in others for one in pod.spec.containers)
     )
