@@ -102,6 +102,8 @@ def with_sidecar(settings: Settings, chosen: Sidecar | None, environ: Mapping[st
     """
     dapr = chosen or settings.dapr
     named = environ.get(tools.DAPRD_VARIABLE, settings.daprd)
+    if named:  # the next `ofn up` may come from another folder
+        named = str(Path(named).absolute())
     if dapr == "daprd" and tools.daprd({**environ, tools.DAPRD_VARIABLE: named}) is None:
         where = f"{tools.DAPRD_VARIABLE} names {named}, which is no program" if named else "it is not on PATH"
         raise SettingsError(

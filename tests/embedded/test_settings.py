@@ -47,6 +47,17 @@ def test_the_sidecar_that_was_chosen_stays_until_another_is(tmp_path: Path) -> N
     assert settings.with_sidecar(again, "ofn", {}).dapr == "ofn"
 
 
+def test_a_daprd_that_is_named_from_here_is_found_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executable(tmp_path / "daprd")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    first = settings.with_sidecar(settings.Settings(), "daprd", {"OFN_DAPRD": "./daprd"})
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert settings.with_sidecar(first, None, {}).daprd == str(tmp_path / "daprd")
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [({}, "it is not on PATH"), ({"OFN_DAPRD": "/nowhere/x"}, "OFN_DAPRD names /nowhere/x")],
