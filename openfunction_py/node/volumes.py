@@ -55,8 +55,9 @@ class Disk:
         if is_sockets(volume):
             meta = self._pod.metadata
             place = sockets_of(self._home, meta.namespace) / naming.digest_of([meta.uid], length=10)
-            _empty(place, self._level, mode=CLOSED)
+            # the link first: by it `discard` finds the folder of a node that is killed in between
             _point(_link(self._folder), place)
+            _empty(place, self._level, mode=CLOSED)
         elif volume.empty_dir is not None:
             _empty(target, self._level)
         elif volume.persistent_volume_claim is not None:

@@ -125,6 +125,26 @@ async def test_what_a_removed_pod_left_goes_when_a_node_starts(home: House) -> N
         await eventually(left, lambda found: not found)
 
 
+async def test_a_folder_that_a_node_made_last_goes_with_its_pod(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(_: Path, level: Level) -> None:
+        raise InterruptedError(f"the node ends at {level.value}")
+
+    about = {"name": "a", "namespace": "default", "uid": "u"}
+    pod = core.Pod.model_validate({"metadata": about, "spec": {"containers": [], "volumes": [VOLUME]}})
+    place = home.home.pods / "u"
+    disk = volumes.Disk(
+        pod, place / volumes.VOLUMES, home=home.home, client=home.client, level=Level.SAME_USER
+    )
+    monkeypatch.setattr(sandbox, "give", ends)
+    with pytest.raises(InterruptedError):
+        await disk.prepare()
+    assert len(folders(home.home)) == 1
+    volumes.discard(place)
+    assert folders(home.home) == []
+
+
 async def test_a_claim_of_that_name_is_a_volume_as_any_other(running: House) -> None:
     about = {"metadata": {"name": "c", "namespace": "default"}}
     claim = await running.client.create(storage.PersistentVolumeClaim.model_validate(about))
