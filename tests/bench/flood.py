@@ -20,7 +20,7 @@ from nats.js import api
 PENDING = 4000  # publishes without their acknowledgement
 SIZE = 1024  # bytes of an event's text
 TYPE = "bench.sent"
-_LOOK = 0.005
+_LOOK = 0.02
 T = TypeVar("T")
 
 

@@ -18,7 +18,7 @@ from openfunction_eventing.drivers.window import Window
 from openfunction_eventing.envelope import Message
 
 _log = logging.getLogger(__name__)
-_GROWTH: Final = 4
+_GROWTH: Final = 8  # below 1000, what JetStream gives out without an acknowledgement
 
 
 def limit(component: Component, options: port.SubscribeOptions) -> int:

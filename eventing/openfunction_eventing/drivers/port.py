@@ -92,7 +92,7 @@ class SubscribeOptions:
             is forgotten with the subscription.
         consumer: the durable's exact name in the broker where it has such names; else it is made of the group.
         max_in_flight: messages delivered and not yet answered; None is the component's or 100, and of JetStream up
-            to four times as many while that is a fraction of a second's work. With 0 nothing
+            to eight times as many while that is a fraction of a second's work. With 0 nothing
             is taken: the group is made where it is absent, and its backlog is told.
         ack_wait: seconds after which the broker gives a dead member's messages to another; None is the
             component's or the broker's own. A handler may take longer.

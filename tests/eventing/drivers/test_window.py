@@ -58,7 +58,7 @@ def test_who_becomes_slow_has_fewer_before_all_are_handled() -> None:
 @pytest.mark.parametrize(
     ("metadata", "options", "most"),
     [
-        ({}, SubscribeOptions(), 400),
+        ({}, SubscribeOptions(), 800),
         ({}, SubscribeOptions(max_in_flight=7), 7),
         ({}, SubscribeOptions(order_key="k"), 100),
         ({"concurrency": "single"}, SubscribeOptions(), 1),
