@@ -145,7 +145,10 @@ class Home:
 
     @property
     def sockets(self) -> Path:
-        """Folders of sockets that the containers of a Pod share, by namespace and Pod; others may not list it."""
+        """Folders of sockets that the containers of a Pod share, by namespace and Pod.
+
+        It is closed to others, so that an instance of another user is shown what it needs of it and no more.
+        """
         return self.run / "s"
 
     @property
@@ -182,9 +185,9 @@ class Home:
                 f"{self.run} belongs to another user; set OFN_HOME to a shorter path of yours"
             )
         self.run.chmod(0o711)
-        for folder in (self.instances_dir, self.sockets):
-            folder.mkdir(mode=0o711, exist_ok=True)
-            folder.chmod(0o711)
+        for folder, mode in ((self.instances_dir, 0o711), (self.sockets, 0o700)):
+            folder.mkdir(mode=mode, exist_ok=True)
+            folder.chmod(mode)
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from openfunction_py.node import environment, files, images, levels, records, sa
 from openfunction_py.node.sandbox import Level
 from openfunction_py.providers.dapr import injection
 from tests import require
+from tests.node import house
 from tests.node.house import HELLO, House, eventually, fetch, is_ready
 
 ASKS = """
@@ -26,6 +29,12 @@ def hello(request):
         peer.sendall(b"GET / HTTP/1.1\\r\\nhost: x\\r\\nconnection: close\\r\\n\\r\\n")
         whole = b"".join(iter(lambda: peer.recv(4096), b""))
     return whole.partition(b"\\r\\n\\r\\n")[2] + b" at " + os.environ["PEER"].encode()
+"""
+SEES = """
+import os
+
+def hello(request):
+    return " ".join(name for name in ("OWN", "OTHERS") if os.path.exists(os.environ[name]))
 """
 VOLUME = {"name": "dapr-sockets", "emptyDir": {}}
 MOUNTS = [{"name": "dapr-sockets", "mountPath": "/run/dapr"}]
@@ -89,6 +98,36 @@ async def allowed(home: Home, level: Level) -> bool:
     with pytest.MonkeyPatch.context() as only:
         only.setattr(sandbox, "levels", lambda: [level])
         return await levels.strictest(home.node / "tried") is level
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder that every user may enter, as the machine's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        Path(made).chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", made)
+        yield Path(made)
+
+
+@pytest.mark.parametrize("revision", ["r", ""], ids=["zygote", "process"])
+async def test_functions_see_no_sockets_of_other_namespaces_where_the_temporary_folder_holds_them(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    async with house.built(tmp_path / ("d" * 80)) as there:
+        await chosen(there.home, monkeypatch, Level.UNPRIVILEGED_USER)
+        others = there.home.sockets / "others" / "pod"
+        assert others.is_relative_to(temporary)
+        others.mkdir(parents=True)
+        async with there.node():
+            env = [{"name": "OWN", "value": "/run/dapr/."}, {"name": "OTHERS", "value": str(others)}]
+            container = {
+                "image": there.picture(SEES), "ports": [{"containerPort": 8080}],
+                "env": env, "volumeMounts": MOUNTS,
+            }  # fmt: skip
+            await there.pod("a", container, revision=revision, volumes=[VOLUME])
+            assert await fetch(await there.until("a", is_ready)) == (200, b"OWN")
+            status, body = await fetch(await meeting(there, "b", revision=revision), port=8081)
+            assert (status, body[:9]) == (200, b"hello at ")
 
 
 def folders(home: Home) -> list[Path]:
