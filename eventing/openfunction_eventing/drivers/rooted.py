@@ -23,6 +23,8 @@ def within(root: Path, name: str) -> Path:
         OSError: links lead in a circle, or a part of the path may not be looked at.
         ValueError: it is no name for a file system.
     """
+    if "\0" in name:
+        raise ValueError("it has a null byte, which no name of a file has")
     at: list[str] = []
     left = name.split("/")[::-1]
     links = 0
