@@ -75,7 +75,12 @@ async def running(
 async def instance(handler: Handler) -> AsyncIterator[Endpoint]:
     """Run an instance that treats each connection as the handler does."""
 
+    writers: list[
+        asyncio.StreamWriter
+    ] = []  # from Python 3.12 on a server's end waits for every connection's
+
     async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await handler(reader, writer)
         writer.close()
@@ -85,6 +90,8 @@ async def instance(handler: Handler) -> AsyncIterator[Endpoint]:
         yield Endpoint(*listening.sockets[0].getsockname())
     finally:
         listening.close()
+        for one in writers:
+            one.close()
         await listening.wait_closed()
 
 
