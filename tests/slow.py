@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # Left out whole, and not even imported.
 PLACES = (
+    "apiserver/test_kubectl.py",
     "builder/test_buildpacks.py",
     "builder/test_git.py",
     "builder/test_images.py",
@@ -22,12 +23,15 @@ PLACES = (
     "eventing/sidecar",
     "eventing/sources",
     "framework/test_app_socket.py",
+    "framework/test_dependencies.py",
+    "framework/test_guard.py",
     "framework/test_neighbours.py",
     "framework/test_rehearsal.py",
     "node/test_collection.py",
     "node/test_dependencies.py",
     "node/test_faults.py",
     "node/test_programs.py",
+    "node/test_runtimes.py",
     "node/test_sockets.py",
     "node/test_warm.py",
     "providers/test_keda_kafka.py",
@@ -38,16 +42,12 @@ PLACES = (
 )
 
 TESTS = (
-    "apiserver/test_kubectl.py::test_delete_waits_for_finalizers_and_takes_all",
     "cli/test_commands.py::test_doctor_",
     "docs/test_snippets.py::test_what_a_page_shows_works_with_no_platform[docs/framework.md]",
     "framework/contract/test_agreement.py::test_a_dataclass_of_everything",
     "framework/contract/test_served.py::test_describe_prints_what_is_served",
     "framework/test_bad_input.py::test_a_mistake_ends_in_one_line_and_its_code[import ",
     "framework/test_garbage.py::test_a_request_leaves_no_cycle[streams",
-    "framework/test_guard.py::test_a_command_whose_output_nobody_takes_serves_all_the_same",
-    "framework/test_guard.py::test_a_worker_that_crashes_is_replaced_and_that_is_said",
-    "framework/test_guard.py::test_what_a_function_started_ends_with_its_worker",
     "framework/test_link.py::test_the_load_is_reported_until_one_zero",
     "framework/test_streaming.py::test_the_writer_waits_for_a_slow_reader",
     "framework/test_template.py::test_a_broken_spec_is_refused_and_the_line_stays",
@@ -68,12 +68,6 @@ TESTS = (
     "node/test_pods.py::test_an_image_of_another_interpreter_is_refused_by_name",
     "node/test_pods.py::test_on_failure_a_good_end_is_final",
     "node/test_pods.py::test_the_deadline_of_a_pod_ends_it_with_all_its_children",
-    "node/test_runtimes.py::test_a_signal_that_ends_an_instance_is_its_exit_code[process",
-    "node/test_runtimes.py::test_an_adopted_instance_is_the_same_instance[process",
-    "node/test_runtimes.py::test_an_instance_that_ends_by_itself_tells_its_exit_code[process",
-    "node/test_runtimes.py::test_stopping_is_polite_first",
-    "node/test_runtimes.py::test_stopping_kills_what_does_not_listen_and_its_children[process",
-    "node/test_runtimes.py::test_the_least_recently_used_template_makes_room",
     "node/test_service.py::test_a_deleted_pod_finishes_the_request_it_has",
     "node/test_service.py::test_a_deployment_that_goes_while_its_template_imports_leaves_nothing",
     "node/test_service.py::test_a_failing_liveness_probe_starts_the_container_again",
