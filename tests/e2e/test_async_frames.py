@@ -19,21 +19,26 @@ PASS = """
     async def NAME(context, data):
         await context.asend("topics", {"n": json.loads(data)["n"]})
 """
-SERVING = """
-    triggers: {dapr: [{name: topics, type: pubsub.jetstream, topic: NAME-in}]}
-    outputs: [{dapr: {name: topics, type: pubsub.jetstream, topic: NAME-out}}]
-    pubsub:
+PUBSUB = """    pubsub:
       topics:
         type: pubsub.jetstream
         version: v1
         metadata: [{name: natsURL, value: "nats://pubsub-bus.default.svc.cluster.local:4222"}]
-    scaleOptions:
+"""
+SERVING = (
+    """
+    triggers: {dapr: [{name: topics, type: pubsub.jetstream, topic: NAME-in}]}
+    outputs: [{dapr: {name: topics, type: pubsub.jetstream, topic: NAME-out}}]
+"""
+    + PUBSUB
+    + """    scaleOptions:
       minReplicas: REPLICAS
       maxReplicas: 2
       keda:
         scaledObject: {pollingInterval: 1, cooldownPeriod: 1}
         triggers: [{type: nats-jetstream, metadata: {topic: NAME-in}}]
 """
+)
 
 
 def deployed(there: platform.Platform, name: str, *, replicas: int, more: str = "") -> None:
@@ -109,15 +114,13 @@ async def test_a_function_that_does_not_listen_at_its_socket_is_asked_at_its_por
     until(lambda: not pods(there, "old-async"))
 
 
-CALLED = """
+CALLED = (
+    """
     triggers: {http: {}}
     outputs: [{dapr: {name: topics, type: pubsub.jetstream, topic: called-out}}]
-    pubsub:
-      topics:
-        type: pubsub.jetstream
-        version: v1
-        metadata: [{name: natsURL, value: "nats://pubsub-bus.default.svc.cluster.local:4222"}]
 """
+    + PUBSUB
+)
 
 
 async def test_a_function_that_callers_reach_publishes_in_batches_and_is_asked_at_its_port(

@@ -184,6 +184,27 @@ def run_cli(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.
 
 
 @pytest.fixture
+def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line on the folder's main.py with these flags, whatever it says first."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*flags: str, passing: tuple[int, ...] = (), **env: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "functions_framework", *flags], cwd=tmp_path, pass_fds=passing,
+            stderr=subprocess.PIPE, text=True, env=environment(**env),
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(20)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.fixture
 def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start the command line on a source text and a free port."""
     started: list[subprocess.Popen[str]] = []

@@ -7,8 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,12 @@ from functions_framework.connections.batches import OPENING
 from functions_framework.connections.takeover import PREFACE
 from functions_framework.serving import listeners
 from tests.framework import http
-from tests.framework.conftest import Program, environment
+from tests.framework.conftest import Program
 from tests.framework.test_batches import frame, reply
 from tests.waiting import until
 
 Start = Callable[..., Program]
+PORT = ("--host", "127.0.0.1", "--port", "0")
 FUNCTION = "import os\nasync def function(request):\n    return str(os.getpid())\n"
 
 
@@ -70,26 +70,10 @@ async def test_who_comes_in_the_place_of_one_that_was_killed_takes_the_path_over
     assert await asked(path) == (1, 200, second)
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the command line, whatever it says first."""
+@pytest.fixture(autouse=True)
+def main_file(tmp_path: Path) -> None:
+    """What `command` starts on."""
     (tmp_path / "main.py").write_text(FUNCTION)
-    started: list[subprocess.Popen[str]] = []
-
-    def start(**env: str) -> subprocess.Popen[str]:
-        words = [sys.executable, "-m", "functions_framework", "--host", "127.0.0.1", "--port", "0"]
-        process = subprocess.Popen(
-            words, cwd=tmp_path, env=environment(**env), stderr=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(20)
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 async def ask(words: str) -> int:
@@ -106,7 +90,7 @@ async def test_a_path_that_cannot_be_had_is_told_and_the_port_serves(
     command: Callable[..., subprocess.Popen[str]], short_dir: Path, where: str
 ) -> None:
     (short_dir / "folder").mkdir()
-    running = command(OFN_APP_SOCKET=str(short_dir / where))
+    running = command(*PORT, OFN_APP_SOCKET=str(short_dir / where))
     assert running.stderr is not None
     told = await asyncio.to_thread(running.stderr.readline)
     assert told.startswith(f"functions_framework: OFN_APP_SOCKET: {short_dir / where} cannot be served (")
@@ -117,7 +101,7 @@ async def test_a_path_that_cannot_be_had_is_told_and_the_port_serves(
 async def test_several_workers_have_the_port_alone(
     command: Callable[..., subprocess.Popen[str]], short_dir: Path
 ) -> None:
-    running = command(OFN_APP_SOCKET=str(short_dir / "app.sock"), OFN_WORKERS="2")
+    running = command(*PORT, OFN_APP_SOCKET=str(short_dir / "app.sock"), OFN_WORKERS="2")
     assert running.stderr is not None
     assert await ask(await asyncio.to_thread(running.stderr.readline)) == 200
     assert names(short_dir) == []

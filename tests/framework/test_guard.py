@@ -154,26 +154,10 @@ async def test_without_a_guard_there_is_one_process(program: Start) -> None:
     assert int(await ask(running.port)) == running.process.pid
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the command with these flags; gives it when it listens."""
-    started: list[subprocess.Popen[str]] = []
+@pytest.fixture(autouse=True)
+def main_file(tmp_path: Path) -> None:
+    """What `command` starts on."""
     (tmp_path / "main.py").write_text(PID)
-
-    def start(*flags: str, passing: tuple[int, ...] = (), **env: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "functions_framework", *flags], cwd=tmp_path, pass_fds=passing,
-            stderr=subprocess.PIPE, text=True, env=environment(**env),
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(20)
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 def greeting(process: subprocess.Popen[str]) -> str:

@@ -174,12 +174,21 @@ def _refused(one: Port, ask: Ask[None]) -> DaprError:
     return raised.value
 
 
-async def test_a_thread_whose_loop_waits_for_it_publishes_over_http(tmp_path: Path) -> None:
-    path = str(tmp_path / "dapr.sock")
+@asynccontextmanager
+async def asked_from_elsewhere(folder: Path) -> AsyncIterator[tuple[Setup, BatchClient, Counted]]:
+    """A client that serves no threads yet, and never those of this loop."""
+    path = str(folder / "dapr.sock")
     async with running(batch_socket=path) as made:
         settings = Sidecar(http_port=made.servers.http_port, socket=path, timeout=5.0)
         http = Counted(settings)
-        ours = BatchClient(settings, http)
+        try:
+            yield made, BatchClient(settings, http), http
+        finally:
+            http.close()
+
+
+async def test_a_thread_whose_loop_waits_for_it_publishes_over_http(tmp_path: Path) -> None:
+    async with asked_from_elsewhere(tmp_path) as (made, ours, http):
 
         async def blocked() -> None:
             ours.serve_threads()
@@ -190,15 +199,10 @@ async def test_a_thread_whose_loop_waits_for_it_publishes_over_http(tmp_path: Pa
 
         await asyncio.to_thread(asyncio.run, blocked())
         assert (http.published, len(made.bus.stored)) == (1, 1)
-        http.close()
 
 
 async def test_who_publishes_on_the_loop_itself_or_after_its_end_is_not_kept_waiting(tmp_path: Path) -> None:
-    path = str(tmp_path / "dapr.sock")
-    async with running(batch_socket=path) as made:
-        settings = Sidecar(http_port=made.servers.http_port, socket=path, timeout=5.0)
-        http = Counted(settings)
-        ours = BatchClient(settings, http)
+    async with asked_from_elsewhere(tmp_path) as (made, ours, http):
 
         async def on_the_loop() -> None:
             ours.serve_threads()
@@ -209,7 +213,6 @@ async def test_who_publishes_on_the_loop_itself_or_after_its_end_is_not_kept_wai
         assert http.published == 2
         assert [event["data"] for event in stored(made)] == ["on the loop", "after its end"]
         ours.close()
-        http.close()
 
 
 async def test_a_thread_without_the_socket_publishes_over_http(tmp_path: Path) -> None:
