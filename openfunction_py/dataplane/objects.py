@@ -47,7 +47,8 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
                 prefixes[gateways.render_path(gateway, target.function, target.namespace)] = target
             except gateways.TemplateError as error:
                 problems.append(f"Gateway {gateway.metadata.namespace}/{gateway.metadata.name}: {error}")
-    taken = own_domains(served)
+    domains = frozenset(gateway.spec.domain.lower() for gateway in served if gateway.spec.domain)
+    taken = domains | inside_domains(served)
     for route in sorted(objects.routes, key=age):
         for name in chosen_hosts(route):
             # No user takes a name that a Gateway or an older Route gave, nor all those that a Gateway may give.
@@ -57,16 +58,14 @@ def make_table(objects: Objects) -> tuple[RouteTable, tuple[str, ...]]:
         hosts=hosts,
         prefixes=prefixes,
         revisions=make_revisions(objects.revisions, endpoints_by_revision(objects.slices)),
-        domains=frozenset(gateway.spec.domain.lower() for gateway in served if gateway.spec.domain),
+        domains=domains,
     )
     return table, tuple(dict.fromkeys(problems))
 
 
-def own_domains(served: Iterable[Gateway]) -> frozenset[str]:
-    """The domains in which Gateways name functions, outside and inside."""
-    specs = [gateway.spec for gateway in served]
-    outside = {spec.domain.lower() for spec in specs if spec.domain}
-    return frozenset(outside | {(spec.cluster_domain or gateways.CLUSTER_DOMAIN).lower() for spec in specs})
+def inside_domains(served: Iterable[Gateway]) -> frozenset[str]:
+    """The domains in which Gateways name functions for other Pods."""
+    return frozenset((one.spec.cluster_domain or gateways.CLUSTER_DOMAIN).lower() for one in served)
 
 
 def lies_in(name: str, domains: Iterable[str]) -> bool:

@@ -42,6 +42,9 @@ class Settings:
     daprd: str = ""
 
 
+_REMOVED = "remove it: the ports are chosen anew, and the sidecar is ours until --dapr says otherwise"
+
+
 def load(path: Path) -> Settings:
     """Settings of a home, or the defaults of a new one.
 
@@ -53,7 +56,7 @@ def load(path: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     except ValueError as error:
-        raise SettingsError(f"{path} is damaged ({error}); remove it, the ports are chosen anew") from error
+        raise SettingsError(f"{path} is damaged ({error}); {_REMOVED}") from error
     if not isinstance(values, dict) or "schema" not in values:
         raise SettingsError(f"{path} holds no settings of a platform; set OFN_HOME to a folder of its own")
     if values["schema"] != SCHEMA:
@@ -63,7 +66,7 @@ def load(path: Path) -> Settings:
     known = {field.name: values[field.name] for field in fields(Settings) if field.name in values}
     sound = all(type(value) is type(getattr(Settings(), name)) for name, value in known.items())
     if not sound or known.get("dapr", "ofn") not in SIDECARS:
-        raise SettingsError(f"{path} is damaged; remove it, the ports are chosen anew")
+        raise SettingsError(f"{path} is damaged; {_REMOVED}")
     return Settings(**known)
 
 

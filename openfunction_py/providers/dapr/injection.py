@@ -16,7 +16,7 @@ Document = dict[str, Any]
 # From a Pod and its annotations to the container beside it.
 Make = Callable[[Document, Document], Document]
 
-PREFIX = "dapr.io/"
+PREFIX = sidecars.PREFIX
 CONTAINER = "daprd"
 IMAGE = "openfunction/eventing"
 HTTP_PORT, GRPC_PORT = sidecars.HTTP_PORT, sidecars.GRPC_PORT
@@ -42,8 +42,8 @@ def inject(pod: Document, *, make: Make | None = None) -> Document:
     containers = spec.get("containers") or []
     if not sidecars.is_asked(annotations) or any(one.get("name") == CONTAINER for one in containers):
         return pod
-    beside = (make or _sidecar)(pod, annotations)
     meet = make is None and _meets(pod, annotations)
+    beside = make(pod, annotations) if make else _sidecar(pod, annotations, meet=meet)
     app = next((one for one in containers if _is_ours(one)), None)
     made = [_told(one, meet=meet and one is app) for one in containers]
     own: list[Document] = [{"name": VOLUME, "configMap": {"name": RESOURCES}}]
@@ -62,11 +62,11 @@ def inject(pod: Document, *, make: Make | None = None) -> Document:
 
 def _meets(pod: Document, annotations: Document) -> bool:
     """Whether the app may be at a socket: a function of ours that nobody asked to speak anything but the default."""
-    protocol = annotations.get(f"{PREFIX}app-protocol") or sidecars.PROTOCOL
+    protocol = annotations.get(sidecars.APP_PROTOCOL) or sidecars.PROTOCOL
     spec = pod.get("spec") or {}
     return (
         protocol == sidecars.PROTOCOL
-        and bool(annotations.get(f"{PREFIX}app-port"))
+        and bool(annotations.get(sidecars.APP_PORT))
         and all(one.get("name") != sidecars.SOCKETS for one in spec.get("volumes") or [])
         and any(_is_ours(one) for one in spec.get("containers") or [])
     )
@@ -100,13 +100,12 @@ def _at_sockets(container: Document) -> Document:
 def app_id(pod: Document, annotations: Document) -> str:
     """The name a Pod has among sidecars."""
     metadata = pod.get("metadata") or {}
-    named = annotations.get(f"{PREFIX}app-id") or metadata.get("name")
+    named = annotations.get(sidecars.APP_ID) or metadata.get("name")
     return str(named or metadata.get("generateName", "").rstrip("-"))
 
 
-def _sidecar(pod: Document, annotations: Document) -> Document:
-    meet = _meets(pod, annotations)
-    told = {**annotations, **({f"{PREFIX}app-protocol": "batch"} if meet else {})}
+def _sidecar(pod: Document, annotations: Document, *, meet: bool) -> Document:
+    told = {**annotations, **({sidecars.APP_PROTOCOL: "batch"} if meet else {})}
     flags = [
         word
         for key, flag in _FLAGS.items()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Types whose readers a broker remembers.
-TYPES = ("pubsub.jetstream", "pubsub.kafka")
+JETSTREAM = "pubsub.jetstream"
+TYPES = (JETSTREAM, "pubsub.kafka")
 KUBERNETES = "kubernetes"
 Document = Mapping[str, Any]
 
@@ -59,7 +60,7 @@ async def make(wanted: Sequence[Readers], *, push: bool = False) -> None:
     With `push` they are those of Dapr's own sidecar, to which JetStream pushes.
     """
     for one in wanted:
-        if one.topics or (push and one.component["spec"]["type"] == TYPES[0]):
+        if one.topics or (push and one.component["spec"]["type"] == JETSTREAM):
             await _make(one, push=push)
 
 
