@@ -136,7 +136,7 @@ class Request:
         return self._fields
 
     def field(self, name: bytes) -> bytes:
-        """The first field of a name in lower case, for who looks at one or two alone; empty when there is none."""
+        """The first value of a field, named in lower case, for who looks at one or two alone; empty without one."""
         for key, value in self._fields:
             if key == name or (len(key) == len(name) and key.lower() == name):
                 return value

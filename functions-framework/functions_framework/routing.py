@@ -18,8 +18,7 @@ _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::((?:[^{}]|\{[0-9,]+\})+))
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2, a token
 
-
-_REMEMBERED = 256
+_REMEMBERED = 256  # paths; whoever asks for ever new ones fills no memory
 
 
 class Router:
@@ -38,7 +37,7 @@ class Router:
         Raises:
             HttpError: 404 for a path that no function has, 405 for a method that none of its functions has.
         """
-        asked = (request.method, request.full_target)
+        asked = (request.method, request.raw_path)
         known = self._known.get(asked)
         if known is not None:
             return known

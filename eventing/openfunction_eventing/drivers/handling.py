@@ -9,16 +9,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers import port
 from openfunction_eventing.drivers.tasks import Tasks
-from openfunction_eventing.drivers.window import Window
 from openfunction_eventing.envelope import Message
 
 _log = logging.getLogger(__name__)
-_GROWTH: Final = 8  # below 1000, what JetStream gives out without an acknowledgement
 
 
 def limit(component: Component, options: port.SubscribeOptions) -> int:
@@ -28,13 +26,6 @@ def limit(component: Component, options: port.SubscribeOptions) -> int:
     if component.choice("concurrency", ("single", "parallel"), "parallel") == "single":
         return 1
     return port.MAX_IN_FLIGHT if options.max_in_flight is None else options.max_in_flight
-
-
-def window(component: Component, options: port.SubscribeOptions, now: float) -> Window:
-    """The same where it may change: it grows where neither caller, component nor an order says how many."""
-    least = limit(component, options)
-    said = options.max_in_flight is not None or options.order_key or least != port.MAX_IN_FLIGHT
-    return Window(least, least if said else _GROWTH * least, now)
 
 
 class Parcel(Protocol):
@@ -81,9 +72,8 @@ class Handling(Generic[P]):
         self._delays = delays
         self._tasks = Tasks()
         self._ready: deque[P] = deque()
-        self._idle: list[
-            asyncio.Future[P | None]
-        ] = []  # workers without work; a new task for each parcel is dear
+        # Workers without work; a new task for each parcel is dear.
+        self._idle: list[asyncio.Future[P | None]] = []
         self._lines: dict[str, deque[P]] = {}
 
     @property
@@ -148,34 +138,22 @@ class Handling(Generic[P]):
         return self._ready.popleft() if self._ready else None
 
     async def _verdict(self, parcel: P) -> port.Verdict:
-        """The final answer."""
-        if self.stopping.is_set():
-            return port.RETRY(0.0)
-        try:
-            verdict = await self._deliver(parcel.opened())
-        except Exception as error:  # noqa: BLE001  # a handler's failure is an answer, and the reader outlives it
-            verdict = _failed(error)
-        return verdict if verdict.kind != "retry" else await self._again(parcel, verdict)
-
-    async def _again(self, parcel: P, verdict: port.Verdict) -> port.Verdict:
-        """The final answer in the place of a RETRY: one that the broker can act on."""
-        while verdict.kind == "retry":
+        """The final answer: one that the broker can act on."""
+        while not self.stopping.is_set():
+            try:
+                verdict = await self._deliver(parcel.opened())
+            except Exception as error:  # noqa: BLE001  # a handler's failure is an answer, and the reader outlives it
+                _log.error("a handler failed; its message comes again", exc_info=error)
+                verdict = port.RETRY
+            if verdict.kind != "retry":
+                return verdict
             delay = self.delay(parcel, verdict)
             if not self._in_place and not self._line(parcel):
                 return port.RETRY(delay)
             # In order means that nothing of the same line may pass it: it waits here, not in the broker.
             await self._pause(delay)
             parcel.attempt += 1
-            if self.stopping.is_set():
-                return port.RETRY(0.0)
-            verdict = await self._answer(parcel)
-        return verdict
-
-    async def _answer(self, parcel: P) -> port.Verdict:
-        try:
-            return await self._deliver(parcel.opened())
-        except Exception as error:  # noqa: BLE001  # as above
-            return _failed(error)
+        return port.RETRY(0.0)
 
     async def _pause(self, delay: float) -> None:
         try:
@@ -191,8 +169,3 @@ class Handling(Generic[P]):
         if self._delays:
             return self._delays[min(parcel.attempt, len(self._delays)) - 1]
         return port.retry_delay(parcel.attempt)
-
-
-def _failed(error: Exception) -> port.Verdict:
-    _log.error("a handler failed; its message comes again", exc_info=error)
-    return port.RETRY

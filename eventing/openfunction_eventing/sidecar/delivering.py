@@ -17,7 +17,7 @@ from openfunction_eventing.sidecar.policies import Policy
 
 _log = log.get("sidecar")
 _FIRST, _LONGEST = 0.02, 1.0
-_PATIENCE = 60.0  # seconds for an app that says again and again that it has no room
+_BUSY = Policy(retries=65, first=_FIRST, growth=2.0, longest=_LONGEST)  # a minute for an app that has no room
 T = TypeVar("T")
 
 
@@ -65,10 +65,10 @@ class Deliverer:
             except AppAway:
                 await self.until_up()
             except AppBusy as error:
-                waits = waits or _waits()
+                waits = waits or _BUSY.pauses()
                 wait = next(waits, None)
                 if wait is None:
-                    raise AppRefused(f"{error} (for {_PATIENCE:g} s)") from error
+                    raise AppRefused(f"{error} (asked for a minute)") from error
                 await self._rest(wait)
             except AppRefused:
                 pauses = pauses or policy.pauses()
@@ -133,12 +133,3 @@ class Deliverer:
         self.end()
         if self._waiting is not None:
             await asyncio.wait([self._waiting])
-
-
-def _waits() -> Iterator[float]:
-    """Pauses before an app that has no room is asked again, growing, until the patience is over."""
-    wait, left = _FIRST, _PATIENCE
-    while left > 0:
-        yield wait
-        left -= wait
-        wait = min(wait * 2, _LONGEST)

@@ -83,7 +83,7 @@ class Dispatcher:
         self._starter = eager.Starter(loop)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watched: dict[asyncio.Task[Any], tuple[Exchange, Function]] = {}
-        self._due: deadlines.Deadlines[asyncio.Task[Any]] = deadlines.Deadlines(
+        self._task_deadlines: deadlines.Deadlines[asyncio.Task[Any]] = deadlines.Deadlines(
             loop, seconds=timeout, expire=self._expire_watched
         )
         self._overdue: set[asyncio.Task[Any]] = set()  # streams that were answered 504
@@ -227,7 +227,7 @@ class Dispatcher:
         """A task goes on: it has its time, and its client may leave."""
         self._tasks.add(task)
         self._watched[task] = (exchange, function)
-        self._due.add(task)
+        self._task_deadlines.add(task)
         exchange.on_gone = partial(self._leave, exchange, function, task)
         task.add_done_callback(self._ended)
 
@@ -237,7 +237,7 @@ class Dispatcher:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         """A task that was watched has come to its end."""
         self._tasks.discard(task)
-        self._due.discard(task)
+        self._task_deadlines.discard(task)
         exchange, function = self._watched.pop(task)
         exchange.on_gone = None  # as in _returned
         self._settle(exchange, function, task)

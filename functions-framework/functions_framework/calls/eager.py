@@ -203,9 +203,8 @@ class Starter:
         task = asyncio.Task(life, loop=self._loop, context=self._base.copy())
         if not self._behind:
             self._behind = True
-            self._loop.call_soon(
-                self._caught_up
-            )  # in the turn in which all of this one have their first step
+            # In the turn in which all of this one have their first step.
+            self._loop.call_soon(self._caught_up)
         return task
 
     def _caught_up(self) -> None:

@@ -156,11 +156,14 @@ class UserContext:
     async def asend(self, output_name: str, data: Any) -> BindingReply | None:
         """The same for `async def` functions."""
         output = self._output(output_name)
+        if invocation.current() is None:  # nobody looks at the call
+            return await self._asked(output_name, _sent(output, data, {}))
+        with self._sending(output, data) as ask:
+            return await self._asked(output_name, ask)
+
+    async def _asked(self, output_name: str, ask: _SENT) -> BindingReply | None:
         try:
-            if invocation.current() is None:  # nobody looks at the call
-                return await self.runtime_context.port.acall(_sent(output, data, {}))
-            with self._sending(output, data) as ask:
-                return await self.runtime_context.port.acall(ask)
+            return await self.runtime_context.port.acall(ask)
         except DaprError as error:
             raise OutputError(output_name, error) from error
 

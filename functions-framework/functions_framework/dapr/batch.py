@@ -131,8 +131,8 @@ class BatchClient:
 
     def _begin(self, target: str, kind: str, body: bytes) -> asyncio.Future[Reply]:
         """Ask on the running loop; the answer may be Lost, or NotTaken where nobody listens."""
-        line = self._line
-        if line is not None and line.is_open and self._loop is asyncio.get_running_loop():
+        line = self._ready()
+        if line is not None:
             return line.ask(target, kind, body)
         return asyncio.get_running_loop().create_task(self._asked(target, kind, body))
 
@@ -146,16 +146,20 @@ class BatchClient:
         """The same on a loop."""
         if ask.operation != "publish":
             return await self._http.acall(ask)
-        line = self._line
-        if line is None or not line.is_open or self._loop is not asyncio.get_running_loop():
-            line = await self._opened()
-            if line is None:
-                return await self._http.acall(ask)
+        line = self._ready() or await self._opened()
+        if line is None:
+            return await self._http.acall(ask)
         kind, body = _content(ask)
         try:
             return port.result(ask, await line.ask(ask.target, kind, body))
         except Lost as error:
             raise self._unavailable(ask, error) from error
+
+    def _ready(self) -> Line | None:
+        """The line of this loop, where it is open."""
+        line = self._line
+        is_ours = line is not None and line.is_open and self._loop is asyncio.get_running_loop()
+        return line if is_ours else None
 
     async def _opened(self) -> Line | None:
         """A line of this loop, opened once by all who ask for it; None where nobody listens."""

@@ -12,9 +12,8 @@ from concurrent import futures
 from typing import Final, TypeVar
 
 T = TypeVar("T")
-_PATIENCE: Final = (
-    1.0  # seconds that a question may wait for a loop that is busy, or blocked by who waits for the asker
-)
+# Seconds that a question may wait for a loop that is busy, or blocked by who waits for the asker.
+_PATIENCE: Final = 1.0
 
 
 class NotTaken(Exception):  # noqa: N818  # it never leaves the client

@@ -31,12 +31,12 @@ _CONSTANTS: Final = (str, bytes, int, float, complex, frozenset, tuple)
 
 def keep_all() -> int:
     """Make immortal what this process holds and has not frozen yet, with all it leads to; returns how many objects."""
-    return _keep(gc.get_objects(), None) if is_possible() else 0
+    return _keep(None)
 
 
 def keep_program() -> int:
     """As `keep_all`, but only modules, classes, functions and the constants of their code."""
-    return _keep(gc.get_objects(), (*_PROGRAM, *_CONSTANTS)) if is_possible() else 0
+    return _keep((*_PROGRAM, *_CONSTANTS))
 
 
 def is_possible() -> bool:
@@ -50,8 +50,14 @@ def is_possible() -> bool:
     )
 
 
-def _keep(left: list[object], kinds: tuple[type, ...] | None) -> int:
-    """Walk through what is left; an object that is immortal already has been walked through, and ends a way."""
+def _keep(kinds: tuple[type, ...] | None) -> int:
+    """Walk through what the collector knows and has not frozen.
+
+    An object that is immortal already has been walked through, and ends a way.
+    """
+    if not is_possible():
+        return 0
+    left: list[object] = gc.get_objects()
     immortal = _count(None).value
     made = 0
     while left:

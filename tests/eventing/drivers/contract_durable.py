@@ -94,7 +94,7 @@ class DurableContract(Contract):
 
     def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Shorten the driver's patience with a broker that does not answer."""
-        raise NotImplementedError
+        raise NotImplementedError("each driver's suite says how its patience is shortened")
 
     @pytest.mark.capability("health told")
     @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openfunction_eventing.component import Component
-from openfunction_eventing.drivers import handling
+from openfunction_eventing.drivers.jetstream import reader
 from openfunction_eventing.drivers.port import SubscribeOptions
 from openfunction_eventing.drivers.window import Window
 
@@ -68,4 +68,4 @@ def test_only_where_nobody_said_how_many(
     metadata: dict[str, str], options: SubscribeOptions, most: int
 ) -> None:
     component = Component("bus", "pubsub.jetstream", metadata=metadata)
-    assert handling.window(component, options, 0.0).most == most
+    assert reader.window(component, options, 0.0).most == most

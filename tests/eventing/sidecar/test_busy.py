@@ -10,6 +10,7 @@ from openfunction_eventing.sidecar import delivering
 from openfunction_eventing.sidecar.appchannel.http import HttpApp
 from openfunction_eventing.sidecar.channel import AppBusy, AppRefused, Delivery, Reply
 from openfunction_eventing.sidecar.delivering import Deliverer
+from openfunction_eventing.sidecar.policies import Policy
 from tests.eventing.sidecar.conftest import running
 from tests.eventing.sidecar.test_batch import THREADED, function, sent
 from tests.waiting import until
@@ -48,7 +49,7 @@ async def test_it_is_asked_again_until_there_is_room() -> None:
 
 
 async def test_one_that_never_has_room_has_refused_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivering, "_PATIENCE", 0.1)
+    monkeypatch.setattr(delivering, "_BUSY", Policy(retries=3, first=0.02, growth=2.0))
     asker = Present(BUSY)
     app = HttpApp(asker, app="a")
     with pytest.raises(AppRefused, match="has no room: As many calls"):

@@ -71,6 +71,8 @@ class Link:
     async def open(self) -> None:
         """Connect, trying again until the component's time is nearly over; a refusal is final at once."""
         options = _identity(self.component)
+        if any(one.startswith("tls:") for one in self.servers):
+            options.setdefault("tls", trust.context())
         deadline = asyncio.get_running_loop().time() + self.component.init_timeout * 0.9
         while True:
             try:

@@ -59,8 +59,4 @@ def _check(link: Link, found: api.ConsumerConfig, topic: str) -> None:
             f"the consumer {name!r} is a pull consumer, made for the platform's own sidecar; daprd cannot read "
             "through it: take another durableName, or delete the consumer",
         )
-    if found.filter_subject not in (None, "", topic):
-        raise streams.unreadable(
-            link.component,
-            f"the consumer {name!r} reads {found.filter_subject} and not {topic!r}; one durableName serves one topic",
-        )
+    streams.check_topic(link.component, found, topic)

@@ -16,13 +16,14 @@ from nats.aio.subscription import Subscription as NatsSubscription
 
 from functions_framework import jsons
 from openfunction_eventing import envelope
-from openfunction_eventing.component import ComponentError
+from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.drivers import handling, port
 from openfunction_eventing.drivers.handling import Handling
 from openfunction_eventing.drivers.jetstream import scanning
 from openfunction_eventing.drivers.jetstream.link import Link
 from openfunction_eventing.drivers.jetstream.streams import Durable, Streams
 from openfunction_eventing.drivers.tasks import Tasks
+from openfunction_eventing.drivers.window import Window
 from openfunction_eventing.envelope import Message
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ _EXPIRES: Final = 30.0
 _HEARTBEAT: Final = 5.0
 _PAUSE: Final = 0.2
 _TICK: Final = 1.0
+_GROWTH: Final = 8  # below 1000, what JetStream gives out without an acknowledgement
 _WORDS: Final = {"ack": b"+ACK", "drop": b"+TERM"}
 
 
@@ -76,7 +78,7 @@ class Reader:
         self._options = options
         self.on_backlog: Callable[[int], None] | None = None
         self._care = Tasks()
-        self._window = handling.window(link.component, options, asyncio.get_running_loop().time())
+        self._window = window(link.component, options, asyncio.get_running_loop().time())
         self._work = Handling[Parcel](
             deliver,
             self._settle,
@@ -236,6 +238,13 @@ class Reader:
 def _again(delay: float) -> bytes:
     """The word for another delivery after so many seconds."""
     return b'-NAK {"delay": %d}' % int(delay * 1e9)
+
+
+def window(component: Component, options: port.SubscribeOptions, now: float) -> Window:
+    """How many may be in flight: what was said; more where neither caller, component nor an order says how many."""
+    least = handling.limit(component, options)
+    said = options.max_in_flight is not None or options.order_key or least == 1
+    return Window(least, least if said else _GROWTH * least, now)
 
 
 async def waiting(link: Link, durable: Durable) -> int | None:

@@ -168,19 +168,24 @@ class Streams:
                 f"the consumer {found.name!r} is a push consumer, made by another program; "
                 "take another durableName or delete it",
             )
-        filters = config.filter_subjects or ([config.filter_subject] if config.filter_subject else [])
-        if filters and topic not in filters:
-            raise unreadable(
-                self._component,
-                f"the consumer {found.name!r} reads {', '.join(filters)} and not {topic!r}; "
-                "one durableName serves one topic",
-            )
+        check_topic(self._component, config, topic)
         return Durable(found.stream_name, found.name, topic, config.ack_wait or ACK_WAIT, lasting=True)
 
 
 def unreadable(component: Component, sentence: str) -> ReaderError:
     """A durable that somebody has to change before its group can be read."""
     return ReaderError(component.name, component.type, sentence)
+
+
+def check_topic(component: Component, config: api.ConsumerConfig, topic: str) -> None:
+    """Raise ReaderError for a durable that reads other topics."""
+    filters = config.filter_subjects or ([config.filter_subject] if config.filter_subject else [])
+    if filters and topic not in filters:
+        raise unreadable(
+            component,
+            f"the consumer {config.durable_name!r} reads {', '.join(filters)} and not {topic!r}; "
+            "one durableName serves one topic",
+        )
 
 
 def stream_config(component: Component, name: str, topic: str) -> api.StreamConfig:
