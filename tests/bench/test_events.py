@@ -34,10 +34,13 @@ def test_a_pipe_of_both_sidecars_prints_its_rows(
     told = capsys.readouterr().out
     assert "pipe, daprd, default sync" in told
     assert "pipe, raw, default sync" in told
-    # Delivery is at least once on both sides: a repeat is counted and printed, a loss is a failure.
-    assert re.search(r"ours: sent 160, lost 0, repeated \d+; daprd: sent 40, lost 0, repeated \d+", told), (
-        told
-    )
+    # Delivery is at least once on both sides: a repeat is counted and printed, a loss is a failure. A slice that the
+    # host spoiled is taken again, so there may be more than the two that a round takes.
+    for name, slice_of in (("ours", 80), ("daprd", 20)):
+        found = re.search(rf"{name}: sent (\d+), lost 0, repeated \d+", told)
+        assert found, told
+        slices, rest = divmod(int(found[1]), slice_of)
+        assert (slices >= 2, rest) == (True, 0), told
 
 
 def test_a_chain_of_ours_hands_every_event_on(tmp_path: Path) -> None:
@@ -52,4 +55,7 @@ def test_many_triggers_deliver_each_event_once(capsys: pytest.CaptureFixture[str
     triggers.triggers(ONCE, many=200, events=50)
     told = capsys.readouterr().out
     assert "an event with 200 triggers on its bus" in told
-    assert "few: sent 100, delivered 100" in told
+    found = re.search(r"few: sent (\d+), delivered (\d+)", told)
+    assert found, told
+    assert found[1] == found[2], told
+    assert int(found[1]) >= 100, told
