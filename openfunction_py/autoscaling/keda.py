@@ -95,9 +95,10 @@ class Decision:
 def pause(annotations: Mapping[str, str]) -> Pause:
     """What the annotations of a ScaledObject forbid; a value that is no truth value counts as true."""
     count = annotations.get(PAUSED_REPLICAS)
-    at = int(count) if count is not None and count.isdigit() else None
+    at = int(count) if count is not None and count.isascii() and count.isdigit() else None
     return Pause(
-        held=_on(annotations, PAUSED) or at is not None,
+        # A count that cannot be read still says that somebody wants this to stand still.
+        held=_on(annotations, PAUSED) or count is not None,
         at=at,
         scale_in=_on(annotations, PAUSED_SCALE_IN),
         scale_out=_on(annotations, PAUSED_SCALE_OUT),

@@ -118,8 +118,7 @@ def effective(spec: Spec, found: Backlog, jobs: Jobs) -> tuple[int, int]:
 def strategy_of(strategy: Strategy) -> str:
     """The strategy in force: a custom one that cannot be read, or an unknown one, is the default."""
     if strategy.name == "custom":
-        readable = strategy.deduction is not None and not math.isnan(_fraction(strategy))
-        return "custom" if readable else "default"
+        return "custom" if math.isfinite(_fraction(strategy)) else "default"
     return strategy.name if strategy.name in ("accurate", "eager") else "default"
 
 

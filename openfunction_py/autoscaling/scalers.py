@@ -105,7 +105,7 @@ def _uncommitted(partition: Partition, reset: str) -> int:
 
 def _capped(total: int, partitions: int, lagging: int, options: KafkaOptions) -> int:
     """More replicas than partitions would idle."""
-    if options.idle_consumers and not options.limit_to_lagging:
+    if options.idle_consumers and not (options.limit_to_lagging or options.even):
         return total
     if options.even:
         total = even_consumers(total, partitions, options.threshold) * options.threshold
@@ -137,6 +137,8 @@ def cron(options: CronOptions, now: datetime) -> Reading:
     """
     if options.start == options.end:
         raise ScalerError("start and end are the same, so the interval is empty; give another end")
+    if not options.replicas:
+        raise ScalerError("desiredReplicas is 0, so the interval asks for nothing; give 1 or more")
     try:
         zone = schedules.named(options.timezone)
         start, end = (

@@ -114,6 +114,8 @@ def test_the_defaults_are_kedas() -> None:
         ({keda.PAUSED: "maybe"}, Pause(held=True)),
         ({keda.PAUSED_REPLICAS: "3"}, Pause(held=True, at=3)),
         ({keda.PAUSED_REPLICAS: "0"}, Pause(held=True, at=0)),
+        ({keda.PAUSED_REPLICAS: "three"}, Pause(held=True)),
+        ({keda.PAUSED_REPLICAS: "\u00b2"}, Pause(held=True)),
         ({keda.PAUSED_SCALE_IN: "true"}, Pause(scale_in=True)),
         ({keda.PAUSED_SCALE_OUT: "1"}, Pause(scale_out=True)),
     ],

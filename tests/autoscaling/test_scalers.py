@@ -64,6 +64,7 @@ KAFKA: list[tuple[list[Partition | None], KafkaOptions, int, bool]] = [
     ([Partition(10, 5), None], KafkaOptions(), 5, True),
     ([Partition(100, 0), None], KafkaOptions(), 20, True),
     (list(EVEN), KafkaOptions(even=True, threshold=60), 300, True),
+    (list(EVEN), KafkaOptions(even=True, idle_consumers=True, threshold=60), 300, True),
     (list(EVEN), KafkaOptions(even=True, threshold=50), 250, True),
     (list(EVEN), KafkaOptions(even=True, threshold=1000), 1000, True),
 ]

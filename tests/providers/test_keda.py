@@ -17,7 +17,7 @@ from openfunction_py.autoscaling.scalers import Reading, ScalerError
 from openfunction_py.lib import clock
 from openfunction_py.providers.keda import memories, specs
 from openfunction_py.providers.keda import nats as monitoring
-from openfunction_py.providers.keda.measuring import Measuring
+from openfunction_py.providers.keda.measuring import Measuring, environment
 from openfunction_py.providers.keda.parameters import Look, Sources
 from openfunction_py.providers.keda.readers import Readers
 from tests.eventing import brokers
@@ -265,6 +265,81 @@ def test_a_metric_that_failed_too_often_is_replaced_by_the_fallback() -> None:
     given = {"replicas": 2, "ready": 2, "targets": {}}
     assert memories.metrics(seen, few, bound, **given)[0].value is None  # type: ignore[arg-type]  # a table of options
     assert memories.metrics(seen, many, bound, **given)[0].value == 6  # type: ignore[arg-type]
+
+
+def test_only_a_metric_that_is_multiplied_by_the_ready_needs_one_for_its_fallback() -> None:
+    bound = specs.bounds(scaled(fallback={"failureThreshold": 0, "replicas": 6})).fallback
+    seen = memories.Seen({}, {"a": "AverageValue", "v": "Value"}, {"a": "away", "v": "away"})
+    memory = memories.Memory(failures={"a": 1, "v": 1})
+    found = memories.metrics(seen, memory, bound, replicas=2, ready=0, targets={})
+    assert [one.value for one in found] == [6, None]
+
+
+CLOCK = {"timezone": "UTC", "start": "0 0 1 1 *", "end": "59 23 31 12 *", "desiredReplicas": "3"}
+CRON = {"type": "cron", "metadata": CLOCK}
+
+
+@pytest.mark.parametrize(
+    ("triggers", "spec", "said"),
+    [
+        ([CRON], {"fallback": {"failureThreshold": 1, "behavior": "bogus"}}, "fallback.behavior is 'bogus'"),
+        ([CRON], {"minReplicaCount": 5, "maxReplicaCount": 2}, "minReplicaCount is 5"),
+        ([CRON], {"minReplicaCount": 1, "idleReplicaCount": 1}, "idleReplicaCount is 1"),
+        ([{**CRON, "name": "n"}, {**CRON, "name": "n"}], {}, "the same name"),
+        ([], {}, "no trigger"),
+        ([{"type": "cron", "metadata": {**CLOCK, "desiredReplicas": "nan"}}], {}, "no number: 'nan'"),
+        ([{"type": "cron", "metadata": {**CLOCK, "desiredReplicas": "0"}}], {}, "desiredReplicas is 0"),
+        ([{**CRON, "metricType": "Utilization"}], {}, "metricType of the trigger s0-cron is 'Utilization'"),
+        ([{"type": "cpu", "metadata": {"value": "60"}}], {}, "metricType of the trigger s0-cpu is missing"),
+    ],
+)
+async def test_what_nobody_could_follow_is_told_and_nothing_is_scaled(
+    fresh: houses.House, triggers: list[dict[str, Any]], spec: dict[str, Any], said: str
+) -> None:
+    await fresh.client.create(deployment(replicas=2))
+    await fresh.client.create(scaled(*triggers, **spec))
+    seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False"))
+    assert said in str(seen.status.conditions)
+    assert (await fresh.client.get(apps.Deployment, "d", namespace="default")).spec.replicas == 2
+
+
+async def test_a_threshold_of_zero_is_told(
+    fresh: houses.House, monitored: tuple[brokers.Nats, int], stream: JetStreamContext
+) -> None:
+    await stream.publish("work.mine", b"1")
+    await fresh.client.create(deployment(replicas=1))
+    await fresh.client.create(scaled(trigger(monitored[1], lagThreshold="0"), minReplicaCount=1))
+    seen = await fresh.until(keda.ScaledObject, "o", says("Ready", "False", "TriggerError"))
+    assert "the target of the trigger s0-nats-jetstream is 0" in str(seen.status.conditions)
+
+
+async def test_a_job_s_trigger_that_is_lost_beside_one_that_works_is_half_a_problem(
+    fresh: houses.House,
+) -> None:
+    away = brokers.free_port()
+    await fresh.client.create(scaled_job(away, triggers=[CRON, trigger(away)], maxReplicaCount=1))
+    await fresh.until(keda.ScaledJob, "o", says("Ready", "Unknown", "PartialTriggerError"))
+
+
+async def test_a_trigger_reads_the_variables_of_the_container_that_is_named(fresh: houses.House) -> None:
+    secret = {"metadata": {"name": "s", "namespace": "default"}, "data": {"k": "c2VjcmV0"}}
+    await fresh.client.create(core.Secret.model_validate(secret))
+    containers = [
+        {"name": "first", "env": [{"name": "PLAIN", "value": "wrong"}]},
+        {
+            "name": "second",
+            "env": [
+                {"name": "PLAIN", "value": "right"},
+                {"name": "HIDDEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            ],
+        },
+    ]
+    env = environment([core.Container.model_validate(one) for one in containers], "second")
+    one = {"type": "kafka", "metadata": {"topicFromEnv": "PLAIN", "passwordFromEnv": "HIDDEN"}}
+    measuring = Measuring(Readers(fresh.manager, fresh.instances), Sources(fresh.manager))
+    (look,) = await measuring.looks([keda.ScaleTrigger.model_validate(one)], namespace="default", env=env)
+    assert isinstance(look, Look)
+    assert (look.settings["topic"], look.settings["password"]) == ("right", "secret")
 
 
 def modified(formula: str, *triggers: dict[str, Any], **spec: Any) -> keda.ScaledObject:

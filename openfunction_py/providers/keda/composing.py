@@ -13,8 +13,8 @@ from openfunction_py.autoscaling.formula import FormulaError
 from openfunction_py.autoscaling.scalers import Reading
 from openfunction_py.providers.keda import specs
 from openfunction_py.providers.keda.memories import Memory, Seen
+from openfunction_py.providers.keda.parameters import RESOURCES
 from openfunction_py.providers.keda.specs import Modifiers
-from openfunction_py.providers.keda.usage import RESOURCES
 
 COMPOSITE = "composite-metric"
 

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from openfunction_py.api.upstream import keda
+from openfunction_py.api.upstream import core, keda
 from openfunction_py.autoscaling import keda as rules
 from openfunction_py.autoscaling.scalers import Reading, ScalerError
 from openfunction_py.providers.keda.memories import Memory, Seen
-from openfunction_py.providers.keda.parameters import NOTHING, Look, Sources
+from openfunction_py.providers.keda.parameters import NOTHING, RESOURCES, Environment, Look, Sources
 from openfunction_py.providers.keda.readers import Readers
-from openfunction_py.providers.keda.usage import RESOURCES
 
 # Types whose brokers tell of the next message, which may be faster than their counts.
 PUSHED = ("nats-jetstream", "kafka")
@@ -35,7 +34,7 @@ class Measuring:
         triggers: Sequence[keda.ScaleTrigger],
         *,
         namespace: str,
-        env: Mapping[str, str],
+        env: Environment,
         selector: Mapping[str, str] = NOTHING,
     ) -> list[Look | tuple[str, str]]:
         """Each trigger complete, or its name and why it cannot be."""
@@ -112,7 +111,7 @@ def _at_least_one(reading: Reading, look: Look) -> Reading:
     return replace(reading, value=1, active=look.number("activationLagThreshold", 0) < 1)
 
 
-def environment(containers: Sequence[object]) -> dict[str, str]:
-    """The plain variables of the first container, which triggers may name."""
-    found = getattr(containers[0], "env", ()) if containers else ()
-    return {one.name: one.value or "" for one in found if one.value_from is None}
+def environment(containers: Sequence[core.Container], named: str | None = None) -> Environment:
+    """The variables that triggers may name: of the container of this name, else of the first one."""
+    found = next((one for one in containers if not named or one.name == named), None)
+    return {one.name: one.value_from or one.value or "" for one in found.env} if found else {}

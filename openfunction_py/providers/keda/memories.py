@@ -121,7 +121,11 @@ def metrics(
         reading = seen.readings.get(name)
         if reading is not None:
             found.append(hpa.Metric(keda.exported(reading.value), reading.target, kind))
-        elif fallback is not None and keda.stands_in(fallback, memory.failures.get(name, 0)) and ready:
+        elif (
+            fallback is not None
+            and keda.stands_in(fallback, memory.failures.get(name, 0))
+            and (ready or kind != "Value")
+        ):
             target = targets.get(name, 1.0)
             whole = keda.fallback_metric(
                 fallback, target=target, current=replicas, ready=ready if kind == "Value" else None

@@ -16,14 +16,18 @@ from openfunction_py.lib import clock
 from openfunction_py.providers.keda import specs
 from openfunction_py.providers.keda.composing import COMPOSITE
 from openfunction_py.providers.keda.memories import Memory, Seen
-from openfunction_py.providers.keda.usage import RESOURCES
+from openfunction_py.providers.keda.parameters import RESOURCES
 
 
-def unscalable(current: objects.ScaledObject, *, now: datetime) -> dict[str, Any]:
-    """The status while there is nothing to scale."""
+def no_target(current: objects.ScaledObject) -> str:
+    """Why there is nothing to scale."""
     reference = current.spec.scale_target_ref
     kind = reference.kind or "Deployment"
-    sentence = f"there is no {kind} {reference.name} to scale; a Deployment or StatefulSet of the same namespace can be"
+    return f"there is no {kind} {reference.name} to scale; a Deployment or StatefulSet of the same namespace can be"
+
+
+def unscalable(current: objects.ScaledObject, sentence: str, *, now: datetime) -> dict[str, Any]:
+    """The status while there is nothing to scale, or the object says nothing that could be followed."""
     ready = meta.Condition(type="Ready", status="False", reason="ScaledObjectCheckFailed", message=sentence)
     return {**_kept(current), "conditions": _conditions(current, [ready], now)}
 

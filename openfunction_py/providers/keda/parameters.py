@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,11 @@ from openfunction_py.controller import manager as managers
 from openfunction_py.kube import errors
 
 NOTHING: Mapping[str, str] = {}
+# Variables of the scaled container: a value, or where it stands.
+Environment = Mapping[str, str | core.EnvVarSource]
+RESOURCES = ("cpu", "memory")
+_KINDS = ("AverageValue", "Value")
+_RESOURCE_KINDS = ("Utilization", "AverageValue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,12 @@ class Look:
         """A setting as a number; raises ScalerError."""
         text = self.settings.get(key)
         try:
-            return float(text) if text else default
-        except ValueError as error:
-            raise ScalerError(f"{key} of the trigger {self.name} is no number: {text!r}") from error
+            found = float(text) if text else default
+        except ValueError:
+            found = math.nan
+        if not math.isfinite(found):
+            raise ScalerError(f"{key} of the trigger {self.name} is no number: {text!r}")
+        return found
 
 
 class Sources:
@@ -67,21 +76,22 @@ class Sources:
         *,
         namespace: str,
         place: int,
-        env: Mapping[str, str],
+        env: Environment,
         selector: Mapping[str, str] = NOTHING,
     ) -> Look:
         """The trigger, complete; `env` are the variables of the scaled container. Raises ScalerError."""
         settings = {key: str(value) for key, value in trigger.metadata.items()}
         for key in [one for one in settings if one.endswith("FromEnv")]:
-            settings.setdefault(key.removesuffix("FromEnv"), env.get(settings[key], ""))
+            value = await self._variable(env, settings[key], namespace)
+            settings.setdefault(key.removesuffix("FromEnv"), value)
         name = trigger.name or f"s{place}-{trigger.type}"
         if trigger.authentication_ref is not None:
             settings |= await self._credentials(trigger.authentication_ref, namespace, env)
-        kind, cached = trigger.metric_type or "AverageValue", bool(trigger.use_cached_metrics)
+        kind, cached = _metric_type(trigger, name), bool(trigger.use_cached_metrics)
         return Look(namespace, name, trigger.type, settings, kind, selector, cached)
 
     async def _credentials(
-        self, reference: keda.AuthenticationRef, namespace: str, env: Mapping[str, str]
+        self, reference: keda.AuthenticationRef, namespace: str, env: Environment
     ) -> dict[str, str]:
         wide = reference.kind == "ClusterTriggerAuthentication"
         found = self._wide.get("", reference.name) if wide else self._local.get(namespace, reference.name)
@@ -92,7 +102,24 @@ class Sources:
         spec = found.spec
         secrets = await self._keys(core.Secret, spec.secret_target_ref, namespace)
         configs = await self._keys(core.ConfigMap, spec.config_map_target_ref, namespace)
-        return {**configs, **secrets, **{one.parameter: env.get(one.name, "") for one in spec.env}}
+        variables = {
+            one.parameter: await self._variable(env, one.name, namespace) for one in spec.env if one.parameter
+        }
+        return {**configs, **secrets, **variables}
+
+    async def _variable(self, env: Environment, name: str, namespace: str) -> str:
+        """A variable of the scaled container, "" where it has none of the name; raises ScalerError."""
+        found = env.get(name, "")
+        if isinstance(found, str):
+            return found
+        for model, selector in (
+            (core.Secret, found.secret_key_ref),
+            (core.ConfigMap, found.config_map_key_ref),
+        ):
+            if selector is not None:
+                wanted = keda.TargetRef(parameter=name, name=selector.name, key=selector.key)
+                return (await self._keys(model, [wanted], namespace))[name]
+        return ""
 
     async def _keys(
         self,
@@ -111,6 +138,18 @@ class Sources:
             text = found.data[one.key]
             values[one.parameter] = _decoded(text) if model is core.Secret else text
         return values
+
+
+def _metric_type(trigger: keda.ScaleTrigger, name: str) -> str:
+    """How the metric is compared with its target; raises ScalerError."""
+    resource = trigger.type in RESOURCES
+    known = _RESOURCE_KINDS if resource else _KINDS
+    if trigger.metric_type in known:
+        return trigger.metric_type or ""
+    if trigger.metric_type or resource:
+        said = repr(trigger.metric_type) if trigger.metric_type else "missing"
+        raise ScalerError(f"metricType of the trigger {name} is {said}; write {' or '.join(known)}")
+    return "AverageValue"
 
 
 def _decoded(text: str) -> str:

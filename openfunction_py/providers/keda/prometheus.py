@@ -35,7 +35,7 @@ class Prometheus:
             _samples(answer),
             threshold=threshold,
             activation=look.number("activationThreshold", 0.0),
-            ignore_nulls=look.settings.get("ignoreNullValues", "true").lower() != "false",
+            ignore_nulls=not look.settings.get("ignoreNullValues") or look.flag("ignoreNullValues"),
         )
 
     def _url(self, look: Look, now: datetime) -> str:

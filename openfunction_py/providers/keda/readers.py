@@ -21,6 +21,9 @@ from openfunction_py.providers.keda.prometheus import Prometheus
 from openfunction_py.providers.keda.usage import CPU, MEMORY, Instances, Usage
 from openfunction_py.providers.keda.wakes import Bell
 
+# An HPA counts in thousandths, and nothing is a share of zero.
+LEAST_TARGET = 0.001
+
 
 class Scaler(Protocol):
     """Reads one type of trigger."""
@@ -73,8 +76,13 @@ class Readers:
             )
         try:
             async with asyncio.timeout(2 * TIMEOUT):
-                return await reader.read(look, now)
+                found = await reader.read(look, now)
         except TimeoutError as error:
             raise ScalerError(
                 f"the trigger {look.name} took longer than {2 * TIMEOUT:g} s to read"
             ) from error
+        if found.target < LEAST_TARGET:
+            raise ScalerError(
+                f"the target of the trigger {look.name} is {found.target:g}; it must be at least {LEAST_TARGET:g}"
+            )
+        return found

@@ -59,7 +59,9 @@ class Reconciler:
         if memory.lost_some(sum(1 for one in owned if not is_over(one))):
             memory.poked = True  # whoever ended makes room: what waits for it need not wait for a poll
         now, interval = self._clock.now(), specs.interval(current)
-        env = environment(current.spec.job_target_ref.template.spec.containers)
+        env = environment(
+            current.spec.job_target_ref.template.spec.containers, current.spec.env_source_container_name
+        )
         looks = await self._measuring.looks(current.spec.triggers, namespace=request.namespace, env=env)
         self.wakes.want(request, looks)
         if memory.poll_due(now.timestamp(), interval, current.metadata.generation):
@@ -171,10 +173,13 @@ class Reconciler:
 
 
 def _facts(seen: Seen, *, active: bool) -> list[meta.Condition]:
+    # As long as one trigger asks for Jobs the others do not make the whole thing wrong.
+    broken = ("Unknown", "PartialTriggerError") if active else ("False", "TriggerError")
+    status, reason = broken if seen.failed else ("True", "ScaledJobReady")
     ready = meta.Condition(
         type="Ready",
-        status="False" if seen.failed else "True",
-        reason="TriggerError" if seen.failed else "ScaledJobReady",
+        status=status,
+        reason=reason,
         message=seen.sentence or "every trigger can be read",
     )
     found = meta.Condition(

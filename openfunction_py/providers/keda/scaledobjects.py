@@ -52,12 +52,15 @@ class Reconciler:
             return types.Result()
         now = self._clock.now()
         target = self._target(current)
-        if target is None:
+        wrong = outcome.no_target(current) if target is None else specs.problem(current)
+        if target is None or wrong:
             self.wakes.want(request, ())
-            await self._write(current, outcome.unscalable(current, now=now))
+            await self._write(current, outcome.unscalable(current, wrong, now=now))
             return types.Result()
         memory = self.memories.of(request)
-        env = environment(target.spec.template.spec.containers)
+        env = environment(
+            target.spec.template.spec.containers, current.spec.scale_target_ref.env_source_container_name
+        )
         looks = await self._measuring.looks(
             current.spec.triggers,
             namespace=request.namespace,

@@ -14,6 +14,24 @@ from openfunction_py.api.upstream import keda as objects
 from openfunction_py.autoscaling import formula, hpa, keda, scaled_job
 
 
+def problem(one: objects.ScaledObject) -> str:
+    """What KEDA's own admission refuses of a ScaledObject, "" when nothing."""
+    spec, behaviors = one.spec, [*keda.Behavior]
+    low, high = spec.min_replica_count or keda.MIN_REPLICAS, _or(spec.max_replica_count, keda.MAX_REPLICAS)
+    if low > high:
+        return f"minReplicaCount is {low} and maxReplicaCount {high}; the first must not be larger"
+    if spec.idle_replica_count is not None and spec.idle_replica_count >= low:
+        return (
+            f"idleReplicaCount is {spec.idle_replica_count} and minReplicaCount {low}; the first must be less"
+        )
+    names = [trigger.name for trigger in spec.triggers if trigger.name]
+    if len(names) > len(set(names)):
+        return "two triggers have the same name; give each its own"
+    if spec.fallback and (spec.fallback.behavior or "static") not in behaviors:
+        return f"fallback.behavior is {spec.fallback.behavior!r}; there are {', '.join(behaviors)}"
+    return "" if spec.triggers else "there is no trigger; give at least one"
+
+
 def bounds(one: objects.ScaledObject) -> keda.Spec:
     """Bounds, cooldown and fallback of a ScaledObject, with KEDA's defaults."""
     spec = one.spec

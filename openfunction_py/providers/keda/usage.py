@@ -21,7 +21,6 @@ from openfunction_py.wire.messages import ProcessInfo
 
 Instances = Callable[[], Awaitable[Sequence[ProcessInfo]]]
 CPU, MEMORY = "cpu", "memory"
-RESOURCES = (CPU, MEMORY)
 # Looks nearer to each other than this many seconds see the same rate.
 RESOLUTION = 5.0
 
