@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import for_code
 
 from openfunction_py.api.upstream import apps, keda
 from openfunction_py.autoscaling.scalers import Reading, ScalerError
@@ -117,6 +119,25 @@ async def test_credentials_are_used_and_a_refusal_is_told(fresh: houses.House, b
     assert (await readers.read(right, NOW)).active
     with pytest.raises(ScalerError, match=f"Kafka at {broker.guarded_url} cannot be read"):
         await readers.read(look(broker, "guarded", password="wrong", **settings), NOW)
+
+
+@pytest.mark.parametrize("code", [14, 15, 16])
+async def test_a_coordinator_that_is_just_coming_is_asked_again(
+    fresh: houses.House, broker: brokers.Kafka, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    await put(broker, "soon", 2)
+    await commit(broker, "soon", 0)
+    asked, ask = [0], AIOKafkaAdminClient.list_consumer_group_offsets
+
+    async def answer(admin: AIOKafkaAdminClient, *given: Any) -> Any:
+        asked[0] += 1
+        if asked[0] < 3:
+            raise for_code(code)
+        return await ask(admin, *given)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_consumer_group_offsets", answer)
+    assert (await Readers(fresh.manager, fresh.instances).read(look(broker, "soon"), NOW)).active
+    assert asked[0] == 3
 
 
 async def test_a_broker_that_is_away_and_a_service_that_is_not_there_are_named(fresh: houses.House) -> None:
