@@ -107,7 +107,7 @@ def backoff(number: int, policy: Delivery) -> float:
 
 def _asked(text: str, now: float) -> float:
     """Seconds of a Retry-After, a number or a date; 0 for neither."""
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     try:
         moment = email.utils.parsedate_to_datetime(text)
@@ -130,7 +130,7 @@ def dead_letter(event: CloudEvent, step: DeadLetter, destination: str) -> CloudE
 def passed_on(event: CloudEvent) -> CloudEvent | None:
     """The event on its way back to the bus, one pass fewer left; None when it has gone round too often."""
     told = str(event.get(TTL, _PASSES))
-    left = (int(told) if told.isdigit() else _PASSES) - 1
+    left = (int(told) if told.isdecimal() and len(told) <= _PASSES else _PASSES) - 1
     if left <= 0:
         return None
     return CloudEvent.read({**event.get_attributes(), TTL: str(left)}, event._data)  # noqa: SLF001 - as above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openfunction_eventing.filters import cel, dialects, index, syntax
+from openfunction_eventing.filters import cel, dialects, index, patterns, syntax
 from openfunction_eventing.filters.facts import Facts
 
 DATA = {"label": 7, "name": "Ana", "tags": ["x", "y"], "deep": {"a.b": 1.5}, "none": None, "on": True}
@@ -65,6 +66,13 @@ CEL = [
     ("data.name.startsWith('A') && data.name.endsWith(\"a\")", True),
     ("data.name.contains('n')", True),
     ("data.name.matches('^A.a$')", True),
+    ("data.name.matches('(?i)^a[^o-z](a|b){1,2}$')", True),
+    ("data.name.matches('^a')", False),
+    (r"data.name.matches('\\bAna\\b') && !data.name.matches('\\d')", True),
+    ("[1] in data.deep", False),
+    ("data.deep[data.tags] == 1", False),
+    ("data.name[0] == 'A'", False),
+    (r"'\101\x6e\U00000061\f' == data.name + '\u000c'", True),
     ("size(data.tags) == 2 && data.name.size() == 3", True),
     ("has(data.name) && !has(data.nothing)", True),
     ("data.none == null", True),
@@ -280,3 +288,43 @@ def test_why_names_the_clause_and_what_was_found() -> None:
     assert clause.why(facts()) == "exact type 'x': it is 'image.digit'"
     either = dialects.compile([{"any": [{"exact": {"subject": "x"}}, {"cel": "data.label == 8"}]}])
     assert either.why(facts()) == "any: exact subject 'x': it is absent; cel data.label == 8"
+
+
+def test_a_long_list_of_alternatives_is_no_deep_one() -> None:
+    text = " || ".join(f"data.label == {number}" for number in range(700))
+    assert cel.compile(text).passes(facts())
+    assert not cel.compile(text).passes(facts({"label": -1}))
+
+
+@pytest.mark.parametrize(
+    "text", ["data" + ".a" * 4000 + " == 1", "1" + "+1" * 4000 + " == 1", "data" + "[0]" * 3000]
+)
+def test_what_is_nested_too_deeply_is_refused_and_breaks_nobody(text: str) -> None:
+    with pytest.raises(syntax.ParseError, match="nested deeper than 150"):
+        cel.compile(text)
+
+
+def test_a_stranger_s_text_does_not_hold_up_a_pattern() -> None:
+    nested = patterns.Pattern("^(a+)+$")
+    assert not nested.is_in("a" * 60_000 + "b")
+    assert nested.is_in("a" * 60_000)
+    with pytest.raises(patterns.PatternError, match="too long for this pattern"):
+        patterns.Pattern("(a|b)*a(a|b){400}c").is_in(f"{7**20_000:b}".replace("0", "a").replace("1", "b"))
+
+
+_ATOMS = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", r"\d", r"\w", r"\s", "(?i:A)", "^", r"\b", r"\Z"])
+_REPEATS = st.sampled_from(["*", "+", "?", "{1,3}", "{2}", "*?", "{2,}"])
+_PATTERNS = st.recursive(
+    _ATOMS,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map("({0[0]}|{0[1]})".format),
+        st.tuples(inner, _REPEATS).map(lambda pair: f"(?:{pair[0]}){pair[1]}"),
+    ),
+    max_leaves=8,
+)
+
+
+@given(_PATTERNS, st.text("abA1 \n_", min_size=1, max_size=8))
+def test_a_pattern_finds_what_python_finds(pattern: str, text: str) -> None:
+    assert patterns.Pattern(pattern).is_in(text) is bool(re.search(pattern, text, re.ASCII))

@@ -9,11 +9,10 @@ from __future__ import annotations
 import difflib
 import math
 import operator
-import re
 from collections.abc import Callable
 from typing import Any
 
-from openfunction_eventing.filters import syntax
+from openfunction_eventing.filters import patterns, syntax
 from openfunction_eventing.filters.facts import Facts
 from openfunction_eventing.filters.syntax import Node, ParseError
 
@@ -22,7 +21,6 @@ Compiled = Callable[[Facts], Value]
 VARIABLES = ("data", "event")
 # A pattern runs on text that strangers send.
 MATCHED = 65_536
-_BEYOND_RE2 = re.compile(r"\\[1-9]|\(\?(?:[=!]|<[=!]|P=|\()")
 _NUMBERS = (int, float)
 
 
@@ -74,9 +72,11 @@ def _item(of: Value, key: Value) -> Value:
         if _is_number(key) and 0 <= key < len(of) and key == int(key):
             return of[int(key)]
         raise EvaluationError(f"the list has no item {key!r}")
+    if not hasattr(of, "keys"):
+        raise EvaluationError(f"there is no {key!r} in {_kind(of)}")
     try:
         return of[key]
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError) as error:
         raise EvaluationError(f"there is no {key!r}") from error
 
 
@@ -106,7 +106,7 @@ def _binary(tree: syntax.Binary) -> Compiled:
     def binary(facts: Facts) -> Value:
         try:
             return apply(left(facts), right(facts))
-        except ArithmeticError as error:
+        except (ArithmeticError, TypeError) as error:
             raise EvaluationError(f"{tree.sign}: {error}") from error
 
     return binary
@@ -246,7 +246,10 @@ def _string(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) or _is_number(value):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError as error:  # Python writes no number of thousands of digits
+            raise EvaluationError(str(error)) from error
     raise EvaluationError(f"{_kind(value)} has no text")
 
 
@@ -306,18 +309,19 @@ def _matches(of: Node, tree: syntax.Call) -> Compiled:
     pattern = tree.arguments[0]
     if not isinstance(pattern, syntax.Literal) or not isinstance(pattern.value, str):
         raise ParseError("matches() takes its pattern as a text in quotes", tree.at)
-    if _BEYOND_RE2.search(pattern.value):
-        raise ParseError("a pattern may not look around or refer back", pattern.at)
     try:
-        found = re.compile(pattern.value).search
-    except re.error as error:
-        raise ParseError(f"the pattern is wrong: {error}", pattern.at) from error
+        compiled = patterns.Pattern(pattern.value)
+    except patterns.PatternError as error:
+        raise ParseError(str(error), pattern.at) from error
 
     def matches(facts: Facts) -> bool:
         text = _text(subject(facts))
         if len(text) > MATCHED:
             raise EvaluationError(f"a text of {len(text)} characters is too long for matches()")
-        return found(text) is not None
+        try:
+            return compiled.is_in(text)
+        except patterns.PatternError as error:
+            raise EvaluationError(str(error)) from error
 
     return matches
 

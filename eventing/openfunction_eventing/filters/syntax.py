@@ -6,9 +6,12 @@ It reads; what a tree means is for `evaluation` and `conditions`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 DEPTH = 50
+# What compiles and evaluates a tree descends into it, and Python's stack has an end.
+NESTED = 150
 LENGTH = 16_384
 _DIGITS = 40
 RESERVED = frozenset({"true", "false", "null", "in"})
@@ -22,8 +25,11 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "a": "\a", "b": "\b", "0": "\0"}
-_ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)", re.DOTALL)
+_ESCAPES = {
+    "n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "`": "`", "?": "?",
+    "a": "\a", "b": "\b", "f": "\f", "v": "\v", "0": "\0",
+}  # fmt: skip
+_ESCAPED = re.compile(r"\\(U[0-9A-Fa-f]{8}|u[0-9A-Fa-f]{4}|[xX][0-9A-Fa-f]{2}|[0-3][0-7]{2}|.)", re.DOTALL)
 
 
 class ParseError(ValueError):
@@ -135,7 +141,29 @@ def parse(text: str) -> Node:
     """
     if len(text) > LENGTH:
         raise ParseError(f"is {len(text)} characters long; at most {LENGTH} are read", LENGTH)
-    return _Parser(_tokens(text)).whole()
+    tree = _Parser(_tokens(text)).whole()
+    deepest = [(tree, 1)]
+    while deepest:
+        node, depth = deepest.pop()
+        if depth > NESTED:
+            raise ParseError(f"is nested deeper than {NESTED}", node.at)
+        deepest += [(one, depth + 1) for one in _parts(node)]
+    return tree
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    if isinstance(node, Unary):
+        yield node.operand
+    elif isinstance(node, Binary):
+        yield from (node.left, node.right)
+    elif isinstance(node, Choice):
+        yield from (node.test, node.yes, node.no)
+    elif isinstance(node, Items):
+        yield from node.items
+    elif isinstance(node, Call):
+        yield from (*([] if node.of is None else [node.of]), *node.arguments)
+    elif isinstance(node, Select | Index):
+        yield from [node.of] if isinstance(node, Select) else [node.of, node.key]
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -154,6 +182,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 # Weakest first; each level binds to the left.
+_LOGICAL = 2
 _LEVELS = (("||",), ("&&",), ("==", "!=", "<", "<=", ">", ">=", "in"), ("+", "-"), ("*", "/", "%"))
 
 
@@ -208,10 +237,15 @@ class _Parser:
     def _level(self, level: int) -> Node:
         if level == len(_LEVELS):
             return self._unary()
-        tree = self._level(level + 1)
+        parts, signs = [self._level(level + 1)], []
         while self._is(*_LEVELS[level]):
-            sign = self._take()
-            tree = Binary(sign.text, tree, self._level(level + 1), sign.at)
+            signs.append(self._take())
+            parts.append(self._level(level + 1))
+        if level < _LOGICAL:
+            return _balanced(parts, signs)
+        tree = parts[0]
+        for sign, right in zip(signs, parts[1:], strict=True):
+            tree = Binary(sign.text, tree, right, sign.at)
         return tree
 
     def _unary(self) -> Node:
@@ -265,7 +299,7 @@ class _Parser:
         if token.kind == "number":
             return Literal(_number(token), token.at)
         if token.kind == "text":
-            return Literal(_unquoted(token.text), token.at)
+            return Literal(_unquoted(token), token.at)
         if token.kind == "name":
             return self._named(token)
         found = repr(token.text) if token.text else "the end"
@@ -288,14 +322,31 @@ def _number(token: _Token) -> int | float:
     return int(token.text) if token.text.isdigit() else float(token.text)
 
 
-def _unquoted(text: str) -> str:
+def _balanced(parts: Sequence[Node], signs: Sequence[_Token]) -> Node:
+    """`a || b || c || …` as a tree of little depth: whichever decides does so in any order."""
+    if not signs:
+        return parts[0]
+    middle = len(signs) // 2
+    left = _balanced(parts[: middle + 1], signs[:middle])
+    right = _balanced(parts[middle + 1 :], signs[middle + 1 :])
+    return Binary(signs[middle].text, left, right, signs[middle].at)
+
+
+def _unquoted(token: _Token) -> str:
+    text = token.text
     if text[0] == "r":
         return text[2:-1]
-    return _ESCAPED.sub(_unescaped, text[1:-1])
 
+    def unescaped(match: re.Match[str]) -> str:
+        body = match[1]
+        if body[0] in "uUxX" and len(body) > 1:
+            number = int(body[1:], 16)
+        elif len(body) > 1:
+            number = int(body, 8)
+        else:
+            number = ord(_ESCAPES.get(body, "\ud800"))
+        if number > 0x10FFFF or 0xD800 <= number < 0xE000:
+            raise ParseError(f"{match[0]!r} stands for no character", token.at + 1 + match.start())
+        return chr(number)
 
-def _unescaped(match: re.Match[str]) -> str:
-    body = match[1]
-    if len(body) > 1:
-        return chr(int(body[1:], 16))
-    return _ESCAPES.get(body, body)
+    return _ESCAPED.sub(unescaped, text[1:-1])

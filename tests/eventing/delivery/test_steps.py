@@ -64,6 +64,7 @@ def test_a_back_off_never_exceeds_an_hour() -> None:
         (503, "1", 60.0, 2.0),
         (503, "7", None, 2.0),
         (503, "soon", 60.0, 2.0),
+        (503, "\u00b2", 60.0, 2.0),
         (500, "7", 60.0, 2.0),
         (503, "Fri, 15 Jan 2027 08:00:09 GMT", 60.0, 9.0),
     ],
@@ -91,6 +92,12 @@ def test_error_data_is_cut_at_1024_bytes() -> None:
     step = next_step(Answered(400, body=b"x" * 5000), 1, POLICY, now=NOW)
     assert isinstance(step, DeadLetter)
     assert len(step.data) == 1024
+
+
+def test_passes_that_nobody_can_count_are_all_of_them() -> None:
+    going = delivery.passed_on(parts.event(knativebrokerttl="\u00b2"))
+    assert going is not None
+    assert going[delivery.TTL] == "254"
 
 
 def test_an_event_goes_round_the_bus_254_times() -> None:
