@@ -78,6 +78,12 @@ def _wrapped(body: bytes, topic: str, position: str) -> CloudEvent:
     return CloudEvent.received(attributes, body)
 
 
+def is_made(message: Message) -> bool:
+    """Whether `decode` made the event; one that Dapr made for a publisher has the same type and is an event."""
+    event = message.event
+    return event["type"] == WRAPPED and event["source"] == message.topic and "pubsubname" not in event
+
+
 def digest(*parts: str) -> str:
     """A short name of a few texts that is the same every time."""
     return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()

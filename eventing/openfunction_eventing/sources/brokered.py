@@ -90,7 +90,7 @@ class Brokered:
 
     def event_of(self, found: Message) -> CloudEvent:
         """The event of a message; one that the driver made is made ours."""
-        if found.event["type"] != envelope.WRAPPED:
+        if not envelope.is_made(found):
             return found.event
         made = port.attributes(self._document, str(found.event["id"]))
         return CloudEvent.read(made, found.event._data)  # noqa: SLF001 - as it came

@@ -284,6 +284,19 @@ def test_plain_bytes_of_a_broker_become_events_with_the_same_id_each_time() -> N
     assert bound["id"] == "kafka-default-es-ev-t-3-9"
 
 
+def test_an_event_that_dapr_made_for_a_publisher_stays_that_event() -> None:
+    source = brokered.Brokered(document("kafka", component="in"), lambda _: opened(parts.Bus()))
+    sent = {
+        "specversion": "1.0", "id": "u", "source": "shop", "type": "com.dapr.event.sent", "topic": "t",
+        "pubsubname": "p", "datacontenttype": "text/plain", "data": "hello",
+    }  # fmt: skip
+    found = source.event_of(Message("t", decode(json.dumps(sent).encode(), topic="t", position="0-7")))
+    assert (found["id"], found["source"], found["datacontenttype"], found.data) == (
+        *("u", "shop", "text/plain"),
+        "hello",
+    )
+
+
 async def test_an_event_that_the_sink_never_wants_is_dropped_and_not_tried_for_ever() -> None:
     async def emit(_event: CloudEvent) -> None:
         raise port.EmitError("status 400", final=True)
