@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -102,12 +103,19 @@ class Journal:
         segment.append(lines, pending[-1].at)
         self.trim(pending[-1].at)
 
+    def close(self) -> None:
+        """Write what was added and let go of the file."""
+        self.flush()
+        if self._kept:
+            self._kept[-1].rest()
+
     def _segment(self) -> _Segment:
         share = self._settings
         if self._kept:
             last = self._kept[-1]
             if last.size < share.size // _SEGMENTS and last.records < max(1, share.records // _SEGMENTS):
                 return last
+            last.rest()
         self._number += 1
         folder = Path(share.folder) if share.folder else None
         made = _Segment(folder / f"journal-{self._number:010d}.jsonl" if folder else None)
@@ -137,6 +145,7 @@ class _Segment:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._lines = bytearray()
+        self._file: FileIO | None = None  # open while it is written to; opening one for each turn is dear
         self.size = 0
         self.records = 0
         self.last = 0.0
@@ -154,8 +163,8 @@ class _Segment:
         if self._path is None:
             self._lines += together
         else:
-            with self._path.open("ab") as file:
-                file.write(together)
+            self._file = self._file or self._path.open("ab", buffering=0)
+            self._file.write(together)
         self.size += len(together)
         self.records += len(lines)
         self.last = at
@@ -171,7 +180,14 @@ class _Segment:
             place = body.find(wanted, max(end, place + 1))
         return found
 
+    def rest(self) -> None:
+        """Nothing more is written to it for now."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     def remove(self) -> None:
+        self.rest()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 

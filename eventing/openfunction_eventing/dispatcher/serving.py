@@ -165,4 +165,4 @@ async def serve(config: Path, stop: asyncio.Event) -> None:
         async with Door(host, port, records=records, troubles=serving.troubles):
             await serving.run(documents, records)
     finally:
-        records.flush()
+        records.close()

@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from aiohttp import web
-
-from functions_framework import errors
+from functions_framework import cloudevent, errors, response
 from functions_framework.cloudevent import CloudEvent
+from functions_framework.request import Request
+from functions_framework.response import Reply
 from openfunction_eventing import httpform
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.documents import Source as Document
@@ -25,7 +25,10 @@ from openfunction_eventing.sources import port
 from openfunction_eventing.sources.port import Emit, EmitError
 
 ALGORITHMS: Final = ("sha256", "sha512", "sha1")
-Read = Callable[[Mapping[str, str], bytes], list[CloudEvent]]
+Read = Callable[[Request], list[CloudEvent]]
+_TAKEN: Final = (202, b"", b"")
+_ALLOWED: Final = b"allow: POST, OPTIONS\r\n"
+_AGAIN: Final = b"retry-after: 1\r\n"
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a failure
@@ -42,7 +45,7 @@ class Posted:
     async def run(self, emit: Emit) -> None:
         """See `port.Source`."""
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: Request) -> Reply:
             return await self._answer(request, emit)
 
         self._door.open(self._path, handle)
@@ -51,42 +54,51 @@ class Posted:
         finally:
             self._door.shut(self._path, handle)
 
-    async def _answer(self, request: web.Request, emit: Emit) -> web.Response:
+    async def _answer(self, request: Request, emit: Emit) -> Reply:
         if request.method == "OPTIONS":
             return _welcome(request)
         if request.method != "POST":
-            return web.Response(status=405, text="Post the event.\n", headers={"Allow": "POST, OPTIONS"})
+            return response.plain(405, "Post the event.", lines=_ALLOWED)
         try:
-            for event in self._read(request.headers, await request.read()):
+            for event in self._read(request):
                 await emit(event)
-        except errors.BadRequest as error:
-            return web.Response(status=400, text=f"{error.message}\n")
+        except errors.HttpError as error:
+            return response.of_error(error)
         except Refused as error:
-            return web.Response(status=401, text=f"{error}\n")
+            return response.plain(401, str(error))
         except EmitError as error:
-            return _not_taken(error)
-        return web.Response(status=202)
+            return (
+                response.plain(502, str(error))
+                if error.final
+                else response.plain(503, str(error), lines=_AGAIN)
+            )
+        return _TAKEN
 
 
-def _welcome(request: web.Request) -> web.Response:
+def _welcome(request: Request) -> Reply:
     """The handshake of CloudEvents' webhook specification: who asks may post."""
     headers = {"Allow": "POST, OPTIONS"}
     origin = request.headers.get("WebHook-Request-Origin")
     if origin:
         headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
-    return web.Response(headers=headers)
-
-
-def _not_taken(error: EmitError) -> web.Response:
-    if error.final:
-        return web.Response(status=502, text=f"{error}\n")
-    return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+    return response.answer(response.Response(headers=headers))
 
 
 def http(document: Document, door: Door) -> Posted:
     """A source of CloudEvents, binary, structured or in batches; raises DocumentError."""
     keys = Keys(document.spec, ("path",), path="spec")
-    return Posted(door, keys.text("path", f"/{document.event}"), httpform.read)
+    return Posted(door, keys.text("path", f"/{document.event}"), _events)
+
+
+def _events(request: Request) -> list[CloudEvent]:
+    """The CloudEvents of a post; raises HttpError that says what is missing."""
+    if not request.field(b"ce-specversion") and request.mimetype not in (
+        cloudevent.STRUCTURED,
+        cloudevent.BATCH,
+    ):
+        return httpform.read(request.headers, request.body)
+    found = cloudevent.one_or_all(request)
+    return found if isinstance(found, list) else [found]
 
 
 def webhook(document: Document, door: Door) -> Posted:
@@ -105,7 +117,8 @@ class _Hook:
         self._type_header = keys.text("typeHeader", "")
         self._signature = Signature.of(document) if keys.map("signature") else None
 
-    def read(self, headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
+    def read(self, request: Request) -> list[CloudEvent]:
+        headers, body = request.headers, request.body
         if self._signature is not None:
             self._signature.check(headers, body)
         # Without the sender's own id two equal posts are two events: nothing tells them from a repetition.

@@ -67,7 +67,7 @@ class Serving:
                     if self._bus is not None:
                         await self._bus.close()
         finally:
-            self._records.flush()
+            self._records.close()
 
     async def _follow(self, door: Door) -> None:
         while not self._stop.is_set():

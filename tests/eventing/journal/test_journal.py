@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +15,8 @@ from openfunction_eventing.documents import Journal as Settings
 from openfunction_eventing.door import Door
 from openfunction_eventing.journal import Journal, Record
 from tests.eventing import parts
+
+Keep = Callable[[Settings], Journal]
 
 
 def record(event: str, at: float = 1.0, **detail: str | int) -> Record:
@@ -35,8 +39,15 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "folder" else ""
 
 
-async def test_a_story_is_every_record_of_an_event_in_order(folder: str) -> None:
-    book = Journal(Settings(folder))
+@pytest.fixture
+def kept() -> Iterator[Keep]:
+    """Makes journals, and closes them in the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda settings: stack.enter_context(contextlib.closing(Journal(settings)))
+
+
+async def test_a_story_is_every_record_of_an_event_in_order(folder: str, kept: Keep) -> None:
+    book = kept(Settings(folder))
     told = [record("a", n=1), record("b", n=2), record("a", n=3, url='"id":"b",')]
     for one in told:
         book.add(one)
@@ -45,47 +56,49 @@ async def test_a_story_is_every_record_of_an_event_in_order(folder: str) -> None
     assert book.story("c") == []
 
 
-async def test_odd_ids_have_stories(folder: str) -> None:
-    book = Journal(Settings(folder))
+async def test_odd_ids_have_stories(folder: str, kept: Keep) -> None:
+    book = kept(Settings(folder))
     for name in ('q"uote', "new\nline", "ü/ ?", "\\"):
         book.add(record(name))
         assert book.story(name) == [record(name)]
 
 
-async def test_a_journal_is_read_by_the_next_process(tmp_path: Path) -> None:
-    first = Journal(Settings(str(tmp_path)))
+async def test_a_journal_is_read_by_the_next_process(tmp_path: Path, kept: Keep) -> None:
+    first = kept(Settings(str(tmp_path)))
     first.add(record("a", n=1))
     first.flush()
-    second = Journal(Settings(str(tmp_path)))
+    second = kept(Settings(str(tmp_path)))
     second.add(record("a", n=2))
     assert [one.detail["n"] for one in second.story("a")] == [1, 2]
 
 
-async def test_a_line_that_a_crash_cut_short_hides_no_other(tmp_path: Path) -> None:
-    first = Journal(Settings(str(tmp_path)))
+async def test_a_line_that_a_crash_cut_short_hides_no_other(tmp_path: Path, kept: Keep) -> None:
+    first = kept(Settings(str(tmp_path)))
     first.add(record("a", n=1))
     first.flush()
     tear(tmp_path)
-    second = Journal(Settings(str(tmp_path)))
+    second = kept(Settings(str(tmp_path)))
     second.add(record("a", n=2))
     assert [one.detail["n"] for one in second.story("a")] == [1, 2]
 
 
 @pytest.mark.parametrize("settings", [{"records": 80}, {"size": 8192}])
-async def test_the_oldest_go_when_there_are_too_many(folder: str, settings: dict[str, int]) -> None:
-    book = Journal(Settings(folder, **settings))
+async def test_the_oldest_go_when_there_are_too_many(
+    folder: str, settings: dict[str, int], kept: Keep
+) -> None:
+    book = kept(Settings(folder, **settings))
     for number in range(1000):
         book.add(record(str(number)))
         book.flush()
-    kept = [number for number in range(1000) if book.story(str(number))]
-    assert kept == list(range(kept[0], 1000))
-    assert 30 <= len(kept) <= settings.get("records", 150)
+    left = [number for number in range(1000) if book.story(str(number))]
+    assert left == list(range(left[0], 1000))
+    assert 30 <= len(left) <= settings.get("records", 150)
     if folder:
         assert size(folder) <= settings.get("size", 1 << 20)
 
 
-async def test_the_old_go_when_they_are_too_old(folder: str) -> None:
-    book = Journal(Settings(folder, records=16, age=10.0))
+async def test_the_old_go_when_they_are_too_old(folder: str, kept: Keep) -> None:
+    book = kept(Settings(folder, records=16, age=10.0))
     for number in range(10):
         book.add(record(str(number), at=float(number * 4)))
         book.flush()
