@@ -100,6 +100,7 @@ async def test_an_import_deadline_leaves_no_alarm(program: Callable[..., Program
 
 
 RUNS = """
+import asyncio
 import functions_framework as ff
 
 class Odd: pass
@@ -121,6 +122,16 @@ async def bad_item(request):
 async def exits_streaming(request):
     raise SystemExit(0)
     yield ""
+async def lets_out_a_cancellation(request):
+    raise asyncio.CancelledError
+async def awaits_what_is_cancelled(request):
+    task = asyncio.create_task(asyncio.sleep(600))
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+async def streams_a_cancellation(request):
+    raise asyncio.CancelledError
+    yield ""
 """
 
 
@@ -135,6 +146,9 @@ async def exits_streaming(request):
         ("exits_inline", "called sys.exit(0)"),
         ("exits_async", "called sys.exit(0)"),
         ("exits_streaming", "called sys.exit(0)"),
+        ("lets_out_a_cancellation", "CancelledError"),
+        ("awaits_what_is_cancelled", "CancelledError"),
+        ("streams_a_cancellation", "CancelledError"),
         ("bad_status", "cannot answer with status 99"),
         ("bad_header", "holds a control character"),
         ("bad_item", "Odd has no JSON form"),

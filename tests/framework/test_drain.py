@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import AsyncIterator
 
 from functions_framework import Request
 from tests.framework import http
@@ -144,3 +146,60 @@ async def test_every_connection_the_kernel_accepted_is_answered(site: StartSite)
         await drain
         for client in clients:
             client.close()
+
+
+async def test_a_def_that_outlives_the_time_given_is_answered_503(site: StartSite) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def function(request: Request) -> str:
+        entered.set()
+        leave.wait(20)
+        return "too late"
+
+    async with site(function) as at, asyncio.TaskGroup() as group:
+        client = await at.client()
+        await client.send(http.request("/"))
+        await asyncio.to_thread(entered.wait, 20)
+        group.create_task(at.server.drain(0.1))
+        assert (await client.reply()).status == 503
+        assert await client.ended()
+        leave.set()
+        client.close()
+
+
+async def test_a_coroutine_that_takes_its_cancellation_lightly_is_answered_503(site: StartSite) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def function(request: Request) -> str:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await leave.wait()
+        return "too late"
+
+    async with site(function) as at, asyncio.TaskGroup() as group:
+        client = await at.client()
+        await client.send(http.request("/"))
+        await entered.wait()
+        group.create_task(at.server.drain(0.1))
+        assert (await client.reply()).status == 503
+        leave.set()
+        client.close()
+
+
+async def test_a_stream_that_has_not_begun_is_answered_503(site: StartSite) -> None:
+    entered = asyncio.Event()
+
+    async def function(request: Request) -> AsyncIterator[str]:
+        entered.set()
+        await asyncio.Event().wait()
+        yield "never"
+
+    async with site(function) as at, asyncio.TaskGroup() as group:
+        client = await at.client()
+        await client.send(http.request("/"))
+        await entered.wait()
+        group.create_task(at.server.drain(0.1))
+        assert (await client.reply()).status == 503
+        client.close()

@@ -31,6 +31,11 @@ class Deadlines(Generic[Thing]):
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._look)
 
+    @property
+    def pending(self) -> list[Thing]:
+        """What has neither come to its end nor expired."""
+        return list(self._due)
+
     def discard(self, thing: Thing) -> None:
         """It has come to its end, in time or not."""
         self._due.pop(thing, None)

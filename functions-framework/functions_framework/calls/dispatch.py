@@ -87,6 +87,7 @@ class Dispatcher:
             loop, seconds=timeout, expire=self._expire_watched
         )
         self._overdue: set[asyncio.Task[Any]] = set()  # streams that were answered 504
+        self._stopping = False
         self.pool: pool.Pool = pool.Pool(loop, size=threads)
         self._deadlines: deadlines.Deadlines[pool.Call] = deadlines.Deadlines(
             loop, seconds=timeout, expire=self._expire_call
@@ -118,11 +119,16 @@ class Dispatcher:
             self._fail(exchange, function, error, ours=True)
 
     async def cancel(self) -> None:
-        """Cancel what still runs on the loop and answer it; threads are left to the end of the process."""
+        """Cancel what still runs on the loop and answer everything; threads are left to the end of the process."""
+        self._stopping = True
+        for call in self._deadlines.pending:
+            self._stopped(*call.tag)
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
+        for waiting in list(self._watched.values()):  # a cancellation has not ended them
+            self._stopped(*waiting)
         self._starter.close()
         self.pool.close()
 
@@ -244,13 +250,24 @@ class Dispatcher:
 
     def _settle(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
         if task.cancelled():
-            if not exchange.answered:
-                stopped = response.plain(503, "The instance stopped before the function answered.")
-                self._replace(exchange, function, stopped, ours=True)
+            self._cancelled(exchange, function, task)
         elif (error := task.exception()) is not None:
             self._fail(exchange, function, error)
         else:
             self._finish(exchange, function, task.result())
+
+    def _cancelled(self, exchange: Exchange, function: Function, task: asyncio.Task[Any]) -> None:
+        """Who cancels a task here has answered first, but at the end; else the function let a CancelledError out."""
+        if self._stopping:
+            self._stopped(exchange, function)
+        elif not exchange.answered:
+            self._fail(exchange, function, _cancellation_of(task))
+
+    def _stopped(self, exchange: Exchange, function: Function) -> None:
+        """The instance ends before the function does."""
+        if not exchange.answered:
+            stopped = response.plain(503, "The instance stopped before the function answered.")
+            self._replace(exchange, function, stopped, ours=True)
 
     def _finish(self, exchange: Exchange, function: Function, result: object) -> None:
         if exchange.answered:
@@ -297,7 +314,9 @@ class Dispatcher:
         timer.cancel()
         exchange.on_gone = None  # as in _returned
         self._tasks.discard(task)
-        error = flow.GoneError() if task.cancelled() else task.exception()
+        error = _cancellation_of(task) if task.cancelled() else task.exception()
+        if task.cancelled() and task.cancelling():  # else the function has let a CancelledError out
+            error = flow.GoneError()
         if task in self._overdue:
             self._overdue.discard(task)
         elif error is None:
@@ -321,7 +340,9 @@ class Dispatcher:
 
     def _unstreamed(self, exchange: Exchange, function: Function, error: BaseException) -> None:
         """Answer for a stream that ended before its first piece."""
-        if isinstance(error, flow.GoneError):
+        if isinstance(error, flow.GoneError) and self._stopping:
+            self._stopped(exchange, function)
+        elif isinstance(error, flow.GoneError):
             self._replace(exchange, function, _GONE)
         else:
             self._fail(exchange, function, error)
@@ -402,6 +423,15 @@ class Dispatcher:
 
 def _cancel(task: asyncio.Task[Any]) -> None:
     task.cancel()
+
+
+def _cancellation_of(task: asyncio.Task[Any]) -> asyncio.CancelledError:
+    """The error of a cancelled task, with where it came from."""
+    try:
+        task.exception()
+    except asyncio.CancelledError as error:
+        return error
+    raise TypeError(f"{task!r} was not cancelled")
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:
