@@ -100,6 +100,41 @@ def test_a_function_that_ends_the_process_at_import_is_no_success(tmp_path: Path
     assert done.returncode == exits.EXIT_CODES["InstanceFailed"]
 
 
+def test_an_order_to_end_during_the_start_hooks_is_no_failure(
+    tmp_path: Path, command: Callable[..., subprocess.Popen[str]]
+) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "main.py").write_text(
+        f"import asyncio, functions_framework\n@functions_framework.on_startup\nasync def load():\n"
+        f"    open({str(begun)!r}, 'w').close()\n    await asyncio.sleep(600)\n"
+        "def function(request):\n    return 'never'\n"
+    )
+    running = command("--host", "127.0.0.1", "--port", "0")
+    while not begun.exists():
+        assert running.poll() is None
+    running.terminate()
+    _, said = running.communicate(timeout=20)
+    assert (running.returncode, said) == (0, "")
+
+
+async def test_a_task_that_exits_ends_its_process_and_no_answer_of_another_call(program: Start) -> None:
+    running = program(
+        "import asyncio, os, sys\n"
+        "async def leave():\n    sys.exit(5)\n"
+        "async def function(request):\n"
+        "    if request.path == '/leave':\n        asyncio.create_task(leave())\n"
+        "    await asyncio.sleep(0.3)\n    return str(os.getpid())\n"
+    )
+    first = await http.Client.open(running.port)
+    await first.send(http.request("/"))
+    second = await ask(running.port, "/leave")
+    assert (await first.reply()).body == second
+    assert await ask(running.port) != second
+    assert await asyncio.to_thread(running.stop) == 0
+    assert any("the function called sys.exit(5)" in line for line in running.lines)
+    first.close()
+
+
 @pytest.mark.parametrize("count", ["1", "3"])
 async def test_every_request_on_an_accepted_or_queued_connection_is_answered_at_sigterm(
     program: Start, count: str

@@ -151,7 +151,8 @@ class Guard:
             self._retire()
             if not self._served:
                 self._served = True
-                listening()
+                if not self._ending:  # the socket is closed, and nobody may connect any more
+                    listening()
         if HOPELESS in said and not worker.given_up:
             worker.given_up = True
             self._start()

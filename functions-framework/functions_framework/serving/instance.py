@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from functions_framework import clock, exits, lifecycle
+from functions_framework.calls import eager
 from functions_framework.program import Program
 from functions_framework.serving import ending, listeners, server
 from functions_framework.settings import InstanceSettings
@@ -209,9 +210,20 @@ def serve(
         gc.set_threshold(_YOUNG, *own[1:])
     loop = new_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(
-        Instance(program, settings).run(listener, keeper=keeper, listening=listening, when_quiet=when_quiet)
+    instance = Instance(program, settings)
+    running = loop.create_task(
+        instance.run(listener, keeper=keeper, listening=listening, when_quiet=when_quiet)
     )
+    try:
+        loop.run_until_complete(running)
+    except eager.FATAL as error:
+        if running.done():
+            raise
+        # A task or a signal handler of the user's: it ends the process, but not the answers of others.
+        _log.error("Outside of a call %s; this process answers what it has, and ends", eager.exited(error))
+        instance.drain(settings.grace)
+        loop.run_until_complete(running)
+        raise
     loop.run_until_complete(loop.shutdown_asyncgens())
 
 
