@@ -42,6 +42,11 @@ def read(host: str, *, namespace: str = "", domain: str = DOMAIN) -> Name | None
     return Name(labels[1], labels[0]) if len(labels) == 2 and labels[1] != "localhost" else None
 
 
+def is_inside(host: str) -> bool:
+    """Whether a name says itself that it is one of the cluster, so that no other network knows it."""
+    return re.search(rf"\.svc(\.|$)|\.{re.escape(DOMAIN)}\.?$", host.lower()) is not None
+
+
 def addresses(
     name: Name, port: int, *, service: Service | None, slices: Iterable[EndpointSlice], ready: bool = True
 ) -> list[tuple[str, int]]:

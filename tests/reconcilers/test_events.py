@@ -150,6 +150,17 @@ async def test_a_broker_that_is_away_or_refuses_us_is_told_apart(broker: brokers
     assert "Authorization Violation" in ready(there, EventBus, "refused").message
 
 
+async def test_a_broker_whose_service_is_missing_is_told_by_its_name() -> None:
+    there = world()
+    there.put(bus(natsStreaming={"natsURL": "nats://nats.default.svc:4222"}))
+    there.put(bus("short", natsStreaming={"natsURL": "nats://nats.nowhere-at-all:4222"}))
+    await there.settle()
+    assert ready(there, EventBus, "main").message == "there is no Service nats in default; create it"
+    message = ready(there, EventBus, "short").message
+    assert message.startswith("nobody answers at nats.nowhere-at-all:4222: ")
+    assert message.endswith(", and there is no Service nats in nowhere-at-all")
+
+
 @pytest.mark.slow
 async def test_a_kafka_that_is_away_refuses_us_or_takes_us_is_told_apart(tmp_path: Path) -> None:
     started = brokers.Kafka(tmp_path)

@@ -110,7 +110,7 @@ def _told(look: Look) -> Any:
         yield
     except (KafkaError, OSError, TimeoutError) as error:
         where = look.settings.get("bootstrapServers", "")
-        raise ScalerError(f"Kafka at {where} cannot be read: {error or type(error).__name__}") from error
+        raise ScalerError(f"Kafka at {where} cannot be read: {str(error) or type(error).__name__}") from error
 
 
 async def _committed(line: Line, trigger: Trigger) -> dict[Place, int]:

@@ -45,7 +45,7 @@ class Network:
             return [(host, port)]
         service = self._services.get(name.namespace, name.service)
         if service is None:
-            if host.endswith(cluster_names.DOMAIN):
+            if cluster_names.is_inside(host):
                 raise ScalerError(f"there is no Service {name.service} in {name.namespace}")
             return [(host, port)]
         slices = self._slices.list(name.namespace, labels={cluster_names.SERVICE_LABEL: name.service})
@@ -68,4 +68,4 @@ class Network:
                     raise ScalerError(f"{url} answers {answer.status}")
                 return await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ScalerError(f"{url} cannot be read: {error or type(error).__name__}") from error
+            raise ScalerError(f"{url} cannot be read: {str(error) or type(error).__name__}") from error

@@ -79,14 +79,25 @@ class Doors:
         host = parts.hostname or ""
         port = parts.port or (KAFKA_PORT if bus.spec.kafka is not None else jetstream.CLIENT_PORT)
         given = _login(parts.username, parts.password) or credentials
-        for address, number in self._addresses(host, port, event_buses.home_of(bus)):
-            yield Door(address, number, f"{host}:{port}", given, tls=parts.scheme == "tls")
+        home = event_buses.home_of(bus)
+        for address, number in self._addresses(host, port, home):
+            tls = parts.scheme == "tls"
+            unknown = self._unknown(host, home) if address == host else ""
+            yield Door(address, number, f"{host}:{port}", given, tls=tls, unknown=unknown)
+
+    def _unknown(self, host: str, namespace: str) -> str:
+        name = cluster_names.read(host, namespace=namespace)
+        if name is None or self._services.get(name.namespace, name.service) is not None:
+            return ""
+        return f"there is no Service {name.service} in {name.namespace}"
 
     def _addresses(self, host: str, port: int, namespace: str) -> list[tuple[str, int]]:
         name = cluster_names.read(host, namespace=namespace)
         service = self._services.get(name.namespace, name.service) if name else None
-        if name is None or service is None:
+        if name is None or (service is None and not cluster_names.is_inside(host)):
             return [(host, port)]
+        if service is None:
+            raise UnreachableError(f"{self._unknown(host, namespace)}; create it")
         slices = self._slices.list(name.namespace, labels={cluster_names.SERVICE_LABEL: name.service})
         found = cluster_names.addresses(name, port, service=service, slices=slices)
         if not found:

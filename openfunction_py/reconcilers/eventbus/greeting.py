@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,6 +37,7 @@ class Door:
     name: str
     credentials: dict[str, str] = field(default_factory=dict)
     tls: bool = False
+    unknown: str = ""  # that there is no Service, where the name could be one's
 
 
 Greet = Callable[[Door], Awaitable[None]]
@@ -115,7 +117,7 @@ async def _kafka_login(door: Door) -> None:
         sentence = f"the Kafka broker at {door.name} refuses us: {error}; correct the credentials"
         raise RefusedError(sentence) from error
     except (errors.KafkaError, OSError, ValueError) as error:
-        raise UnreachableError(f"nobody answers at {door.name}: {error or type(error).__name__}") from error
+        raise UnreachableError(_silence(door, error)) from error
     made.close()
 
 
@@ -131,4 +133,14 @@ async def _connected(door: Door) -> AsyncIterator[tuple[asyncio.StreamReader, as
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except (OSError, ValueError, asyncio.IncompleteReadError) as error:
-        raise UnreachableError(f"nobody answers at {door.name}: {error or type(error).__name__}") from error
+        raise UnreachableError(_silence(door, error)) from error
+
+
+def _silence(door: Door, error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        why = "the network does not know that name"
+    elif isinstance(error, TimeoutError):
+        why = f"no answer within {TIMEOUT:g} s"
+    else:
+        why = str(error) or type(error).__name__
+    return f"nobody answers at {door.name}: {why}{f', and {door.unknown}' if door.unknown else ''}"
