@@ -25,7 +25,7 @@ _PASSES: Final = 255
 _NO_ANSWER: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class Answered:
     """A sink's answer: its status, its Retry-After as sent, the start of its body, and the event it holds."""
 

@@ -30,7 +30,7 @@ Value = str | int | float | bool | Mapping[str, str]
 Detail = Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class Record:
     """One step of one event; `at` in seconds since the epoch, `detail` as the step needs it."""
 

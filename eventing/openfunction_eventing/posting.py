@@ -50,11 +50,14 @@ class Answer:
     status: int = 0
     fields: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
+    _headers: Headers | None = None
 
     @property
     def headers(self) -> Headers:
-        """The fields by name, whatever its case."""
-        return Headers(self.fields)
+        """The fields by name, whatever its case; asked for once all of them are there."""
+        if self._headers is None:
+            self._headers = Headers(self.fields)
+        return self._headers
 
 
 # Bytes of a body that are of interest, given its head; None for all of it.

@@ -32,7 +32,7 @@ class Publish(Protocol):
         """Store a message; returns after the broker has it. Raises PublishError."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as envelope.Message
 class _Place:
     """Where an event goes, and for which rule."""
 

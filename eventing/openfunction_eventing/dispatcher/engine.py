@@ -39,6 +39,9 @@ class _Half:
     fired: frozenset[str] = frozenset()
 
 
+_NEW = _Half()
+
+
 class Engine:
     """Decides and settles; `subscriptions` reads the topics."""
 
@@ -122,7 +125,7 @@ class Engine:
         # Not by the attempt: Kafka gives what a dead member had to another one as if for the first time.
         if half is None and plan.stateful(message.topic):
             return _Half(fired=await self._states.fired(key))
-        return half or _Half()
+        return half or _NEW
 
     async def _forget(self, key: str) -> None:
         try:
