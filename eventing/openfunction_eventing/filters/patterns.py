@@ -168,7 +168,7 @@ def _fits(kind: Any, value: Any, flags: int) -> Fits:
         of, inside = _CATEGORIES[value]
         return lambda one: (one in of) is inside
     if kind is sre.IN:
-        parts = [_fits(*one, flags) for one in value if one[0] is not sre.NEGATE]
+        parts = [_fits(part, held, flags) for part, held in value if part is not sre.NEGATE]
         inside = len(parts) == len(value)
         return lambda one: any(fits(one) for fits in parts) is inside
     if kind in (sre.LITERAL, sre.NOT_LITERAL, sre.RANGE):
