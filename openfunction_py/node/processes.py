@@ -144,13 +144,16 @@ def send(identity: Identity, number: signal.Signals) -> None:
 
 
 def kill_group(identity: Identity) -> None:
-    """Kill what is left of the group of a process that has ended or must end now.
+    """Kill what is left of the group of a process that has ended or must end now, and the process itself.
 
-    The group's id stays taken while any member lives, so it cannot be another's; without members there is none.
+    The group's id stays taken while any member lives, so it cannot be another's; without members there is none. A
+    process that was just started leads none yet.
     """
     if identity.boot == boot_id():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(identity.pid, signal.SIGKILL)
+        if is_alive(identity):
+            kill(identity.pid)
 
 
 def marked(variable: str) -> list[tuple[int, str]]:
@@ -239,7 +242,7 @@ async def deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
 
 def kill(pid: int) -> None:
     """Kill a process that was just started and is not known by more than its pid yet."""
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
 
 

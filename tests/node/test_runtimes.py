@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from openfunction_py.node import processes, runtime
+from openfunction_py.node import processes, runtime, templates
 from openfunction_py.node.runtime import Instance, InstanceRuntime
 from openfunction_py.node.sandbox import Level
 from tests.node import house, lab
@@ -102,6 +102,20 @@ async def test_stopping_kills_what_does_not_listen_and_its_children(here: Lab, k
         group.create_task(started.wait())
         await here.runtime(kind).stop(started, grace=0.2)
     await until(lambda: processes.identify(child) is None)
+
+
+async def test_a_start_that_is_given_up_at_once_is_over_and_the_next_one_serves(here: Lab) -> None:
+    """Its template was just started then, and leads no process group yet."""
+    starting = asyncio.get_running_loop().create_task(here.runtime("zygote").start(await here.spec(HELLO)))
+    while not templates.recorded(here.home):  # noqa: ASYNC110  # turn by turn, to be as early as can be
+        await asyncio.sleep(0)
+    (given_up,) = templates.recorded(here.home)
+    starting.cancel()
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert not processes.is_alive(given_up.identity)
+    await served(here, here.runtime("zygote"), HELLO)
 
 
 async def test_a_signal_that_ends_an_instance_is_its_exit_code(here: Lab, kind: str) -> None:
