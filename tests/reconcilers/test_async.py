@@ -110,6 +110,33 @@ async def test_a_container_that_crashes_is_a_failure_in_its_own_words() -> None:
     assert "ValueError: no" in ready.message
 
 
+async def test_what_crashed_is_no_less_broken_at_zero_until_it_has_run() -> None:
+    there = play.world()
+    there.put(asynchronous(**SCALED))
+    await there.settle()
+    labels = found(there, apps.Deployment).spec.template.metadata.labels
+    body = {"metadata": {"name": "p", "namespace": "default", "labels": labels}, "spec": {"containers": []}}
+    there.put(core.Pod.model_validate(body))
+    last = {"terminated": {"exitCode": 1, "message": "ValueError: no"}}
+    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    there.set_status(
+        core.Pod, "p", {"containerStatuses": [{"name": "function", "state": state, "lastState": last}]}
+    )
+    await there.settle()
+    await there.client.delete(core.Pod, "p", namespace="default")
+    await there.client.patch(apps.Deployment, "hello-async", {"spec": {"replicas": 0}}, namespace="default")
+    await available(there)
+    ready = play.condition(there)
+    assert (ready.status, ready.reason) == ("False", "CrashLoopBackOff")
+    assert ready.message == "it is at zero; when it ran, the container function: ValueError: no"
+    await there.client.patch(apps.Deployment, "hello-async", {"spec": {"replicas": 1}}, namespace="default")
+    await available(there)
+    assert play.condition(there).status == "True"
+    await there.client.patch(apps.Deployment, "hello-async", {"spec": {"replicas": 0}}, namespace="default")
+    await available(there)
+    assert play.seen(there).serving.message == "it is at zero and waits for events"  # type: ignore[union-attr]
+
+
 async def test_a_scaled_function_has_a_scaled_object_and_runs_at_zero_too() -> None:
     there = play.world()
     there.put(asynchronous(**SCALED))

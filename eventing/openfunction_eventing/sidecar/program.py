@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings, ignored = settings_module.read(arguments)
     except settings_module.SettingError as error:
-        _log.error("the sidecar cannot start", error=str(error))
+        _say(error)
         return MISUSED
     if ignored:
         _log.info("some flags are of no use to this sidecar", flags=" ".join(ignored))
@@ -36,9 +37,15 @@ def main(arguments: Sequence[str]) -> int:
         with asyncio.Runner(loop_factory=loops.factory(_folder(settings))) as runner:
             runner.run(run(settings))
     except (EventingError, OSError) as error:
-        _log.error("the sidecar cannot start", error=str(error))
+        _say(error)
         return FAILED
     return 0
+
+
+def _say(error: Exception) -> None:
+    """To the log, and in the line that the platform shows as the reason of a container's end."""
+    _log.error("the sidecar cannot start", error=str(error))
+    sys.stderr.write(f"openfunction: SidecarFailed: {' '.join(str(error).split())}\n")
 
 
 def _folder(settings: Settings) -> Path:

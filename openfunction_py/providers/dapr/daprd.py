@@ -46,6 +46,7 @@ def container(pod: Document, annotations: Document) -> Document:
         *switched,
     ]
     made = injection.container(IMAGE, args)
+    made["terminationMessagePolicy"] = "FallbackToLogsOnError"  # it leaves its reasons in its log
     made["env"].append({"name": "DAPR_HOST_IP", **ADDRESS})
     made["ports"].append({"name": "dapr-internal", "containerPort": INTERNAL_PORT})
     return made

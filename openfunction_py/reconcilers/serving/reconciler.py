@@ -205,7 +205,9 @@ def decide(serving: Serving, verdict: Verdict, made: dict[str, str], *, now: dat
         "reason": verdict.reason,
         "message": verdict.message,
         "resource_ref": made,
-        "conditions": meta.set_condition(serving.status.conditions, ready, now=clock.timestamp(now)),
+        "conditions": meta.set_condition(
+            _remembered(serving, verdict, now=now), ready, now=clock.timestamp(now)
+        ),
         "observed_generation": generation,
     }
     if "serving.knative.dev/service" in made:
@@ -213,6 +215,22 @@ def decide(serving: Serving, verdict: Verdict, made: dict[str, str], *, now: dat
     if verdict.revision:
         fields["revision"] = verdict.revision
     return ServingStatus.model_validate(fields)
+
+
+def _remembered(serving: Serving, verdict: Verdict, *, now: datetime) -> Sequence[meta.Condition]:
+    """The conditions with what the version's containers last came to; without it as long as they never ended."""
+    before = serving.status.conditions
+    known = meta.find_condition(before, workload.CONTAINERS) is not None
+    if verdict.broken is None or not (verdict.broken or known):
+        return before
+    made = meta.Condition(
+        type=workload.CONTAINERS,
+        status="False" if verdict.broken else "True",
+        reason=verdict.reason,
+        message=verdict.broken or "they run",
+        observed_generation=serving.metadata.generation,
+    )
+    return meta.set_condition(before, made, now=clock.timestamp(now))
 
 
 def of_function(obj: Object) -> Iterable[Request]:

@@ -15,12 +15,16 @@ from openfunction_py.resources import states
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """State of a version, with why, and its Revision once there is one."""
+    """State of a version, with why, and its Revision once there is one.
+
+    `broken` is what its containers end of ("" when they run), to be remembered; None where nothing new is known.
+    """
 
     state: str
     reason: str = ""
     message: str = ""
     revision: str = ""
+    broken: str | None = None
 
 
 def in_time(serving: Serving, verdict: Verdict, *, now: datetime) -> Verdict:
@@ -29,7 +33,7 @@ def in_time(serving: Serving, verdict: Verdict, *, now: datetime) -> Verdict:
     if verdict.state != states.STARTING or left is None or left > 0:
         return verdict
     sentence = f"not running after {serving.spec.timeout}: {verdict.message}"
-    return Verdict(states.TIMEOUT, "ServingTimeout", sentence, verdict.revision)
+    return Verdict(states.TIMEOUT, "ServingTimeout", sentence, verdict.revision, verdict.broken)
 
 
 def _left(serving: Serving, now: datetime) -> float | None:

@@ -20,6 +20,8 @@ STARTING = frozenset({"ContainerCreating", "PodInitializing", "Starting", ""})
 # The framework's line for a function it cannot load names the reason itself.
 NAMED = re.compile(r"functions_framework: (?P<reason>[A-Z][A-Za-z]+): (?P<sentence>.+)")
 LIMIT = 1024
+# What is remembered of a version's containers: at zero there are none to look at.
+CONTAINERS = "ContainersReady"
 
 
 def judge(
@@ -36,11 +38,14 @@ def judge(
     if not wanted:
         if problem:
             return Verdict(states.FAILED, "ScalerFailed", f"it is at zero and cannot be woken: {problem}")
+        broken = meta.find_condition(serving.status.conditions, CONTAINERS)
+        if broken is not None and broken.status == "False":
+            return Verdict(states.FAILED, broken.reason, f"it is at zero; when it ran, {broken.message}")
         return Verdict(states.RUNNING, states.RUNNING, "it is at zero and waits for events")
     status = workload.status
     if status.updated_replicas >= wanted and status.available_replicas >= wanted:
         said = f"{wanted} of {wanted} replicas handle events"
-        return Verdict(states.RUNNING, states.RUNNING, f"{said}; {problem}" if problem else said)
+        return Verdict(states.RUNNING, states.RUNNING, f"{said}; {problem}" if problem else said, broken="")
     if serving.status.state == states.RUNNING and status.available_replicas:
         # More are being started, or one is replaced; what runs goes on.
         return Verdict(
@@ -82,10 +87,10 @@ def _failure(pods: Iterable[core.Pod]) -> Verdict | None:
             text = (last.message if last else "") or waiting.message or waiting.reason
             named = NAMED.search(text)
             if named:
-                return Verdict(states.FAILED, named["reason"], named["sentence"].strip())
-            return Verdict(
-                states.FAILED, waiting.reason, f"the container {status.name}: {text.strip()[-LIMIT:]}"
-            )
+                sentence = named["sentence"].strip()
+                return Verdict(states.FAILED, named["reason"], sentence, broken=sentence)
+            sentence = f"the container {status.name}: {text.strip()[-LIMIT:]}"
+            return Verdict(states.FAILED, waiting.reason, sentence, broken=sentence)
     return None
 
 
