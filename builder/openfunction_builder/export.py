@@ -34,7 +34,7 @@ ENV = (
     "CNB_APP_DIR=/workspace",
     f"CNB_PLATFORM_API={PLATFORM_API}",
     "CNB_DEPRECATION_MODE=quiet",
-    "PATH=/cnb/process:/cnb/lifecycle:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    f"PATH=/cnb/process:/cnb/lifecycle:{launch.PATH}",
 )
 
 
@@ -177,6 +177,13 @@ def read_layers(folder: Path) -> list[Layer]:
         elif layer.folder.is_dir():
             layer.folder.rename(folder / f"{layer.name}.ignore")
     return found
+
+
+def build_layers(folder: Path) -> list[Path]:
+    """The folders of a buildpack's layers that later buildpacks build with."""
+    return [
+        layer.folder for layer in read_layers(folder) if layer.types.get("build") and layer.folder.is_dir()
+    ]
 
 
 def _toml(path: Path) -> dict[str, Any]:

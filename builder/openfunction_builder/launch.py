@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from openfunction_builder import archive, images, interpreter
+from openfunction_builder import archive, images, interpreter, variables
 
 BASE = "org.openfunction.image.base"
 ABI = "org.openfunction.python.abi"
 FRAMEWORK = "org.openfunction.framework"
 PROCESSES = "io.buildpacks.build.metadata"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as an image says it
 
 
 class LaunchError(Exception):
@@ -82,9 +83,12 @@ class Image:
             "CNB_APP_DIR": str(self.root / "workspace"),
         }
         layers = sorted((self.root / "layers").glob("*/*"))
+        if any((layer / "bin").is_dir() for layer in layers):
+            env["PATH"] = PATH
+        variables.search(env, layers, variables.LAUNCH)
         for layer in layers:
             for folder in (layer / "env", layer / "env.launch", layer / "env.launch" / name):
-                _apply_files(env, folder)
+                variables.add_files(env, folder)
         for layer in layers:
             for program in (*_programs(layer / "exec.d"), *_programs(layer / "exec.d" / name)):
                 env |= _run_exec_d(program, env, self.root / "workspace")
@@ -93,32 +97,6 @@ class Image:
 
 def _programs(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_file())
-
-
-def _apply_files(env: dict[str, str], folder: Path) -> None:
-    """The rules of environment files: no suffix and .override replace, .default fills, .append and .prepend join."""
-    if not folder.is_dir():
-        return
-    for file in sorted(folder.iterdir()):
-        if not file.is_file() or file.suffix == ".delim":
-            continue
-        name, value = file.stem if file.suffix else file.name, _exactly(file)
-        delimiter_file = folder / f"{name}.delim"
-        delimiter = _exactly(delimiter_file) if delimiter_file.exists() else ""
-        current = env.get(name, "")
-        if file.suffix == ".append":
-            env[name] = current + delimiter + value if current else value
-        elif file.suffix == ".prepend":
-            env[name] = value + delimiter + current if current else value
-        elif file.suffix == ".default":
-            env.setdefault(name, value)
-        else:
-            env[name] = value
-
-
-def _exactly(file: Path) -> str:
-    """A file's text with its line ends as they are."""
-    return os.fsdecode(file.read_bytes())
 
 
 def _run_exec_d(program: Path, env: Mapping[str, str], cwd: Path) -> dict[str, str]:

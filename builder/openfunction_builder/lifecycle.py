@@ -12,7 +12,7 @@ import subprocess
 import threading
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,22 @@ class Build:
 
     asked: request.BuildRequest
     work: workspace.Workspace
+
+
+@dataclass(slots=True)
+class Refused:
+    """What buildpacks said that do not take the source, and what those said whose detection ended with an error."""
+
+    fails: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def reason(self) -> reasons.BuildError:
+        """Why nobody takes it; an error says more than that it is for somebody else."""
+        return (
+            reasons.of_output(self.errors)
+            or reasons.of_output(self.fails)
+            or reasons.BuildError("BuilderUnsupported", "no buildpack takes this source")
+        )
 
 
 def build(asked: request.BuildRequest) -> result.BuildResult:
@@ -103,9 +119,11 @@ def _build(this: Build) -> result.BuildResult:
     chosen = [step.buildpack for step in steps]
     log.say("===> RESTORING")
     restore.restore(this.work, this.asked.image, chosen, before)
+    made: list[Sequence[Path]] = []
     for step in steps:
         log.say(f"===> BUILDING  {step.buildpack.id} {step.buildpack.version}")
-        _run(this, step)
+        _run(this, step, made)
+        made.append(export.build_layers(this.work.layers / step.buildpack.key))
     log.say("===> EXPORTING")
     exported = export.image(this.asked.image, this.work, chosen, before=before, layout=layout)
     log.say(f"     {this.asked.image}@{exported.digest}")
@@ -126,7 +144,7 @@ def _detect(this: Build) -> Sequence[plan.Step]:
         BuildError: none does.
     """
     (this.work.root / "plans").mkdir()
-    refused: list[str] = []
+    refused = Refused()
     known: dict[str, Sequence[plan.Offer] | None] = {}
     for group in buildpacks.groups(package.buildpacks(this.work.cache)):
         taking: list[tuple[buildpacks.Member, Sequence[plan.Offer]]] = []
@@ -141,33 +159,35 @@ def _detect(this: Build) -> Sequence[plan.Step]:
         else:
             if taking and (steps := plan.resolve(taking)):
                 return steps
-    raise reasons.of_output(refused) or reasons.BuildError(
-        "BuilderUnsupported", "no buildpack takes this source"
-    )
+    raise refused.reason()
 
 
-def _offers(this: Build, buildpack: buildpacks.Buildpack, refused: list[str]) -> Sequence[plan.Offer] | None:
-    """What a buildpack provides and requires for this source; None when it does not take it."""
+def _offers(this: Build, buildpack: buildpacks.Buildpack, refused: Refused) -> Sequence[plan.Offer] | None:
+    """What a buildpack provides and requires for this source; None when it does not take it.
+
+    As in upstream's lifecycle an error is no end: another group may take the source.
+    """
     (this.work.layers / buildpack.key).mkdir(parents=True)
     ended = _call(this.work, buildpack, "detect")
-    if ended.code not in (PASS, FAIL):
-        last = "\n".join(list(ended.lines)[-5:])
-        raise reasons.of_output(list(ended.lines)) or reasons.BuildError(
-            "BuildFailed", f"detect of {buildpack.id} ended with {ended.code}: {last}"
-        )
+    if ended.code == PASS:
+        return plan.offers(_toml(this.work.root / "plans" / f"{buildpack.key}.detected.toml"))
     if ended.code == FAIL:
-        refused += ended.lines
-        return None
-    return plan.offers(_toml(this.work.root / "plans" / f"{buildpack.key}.detected.toml"))
+        refused.fails += ended.lines
+    elif reasons.of_output(list(ended.lines)):
+        refused.errors += ended.lines
+    else:
+        last = [f"  {line}" for line in list(ended.lines)[-5:]]
+        refused.errors += [f"ERROR BuildFailed: detect of {buildpack.id} ended with {ended.code}", *last]
+    return None
 
 
 def _toml(path: Path) -> Mapping[str, Any]:
     return tomllib.loads(path.read_text()) if path.exists() else {}
 
 
-def _run(this: Build, step: plan.Step) -> None:
+def _run(this: Build, step: plan.Step, made: Sequence[Sequence[Path]]) -> None:
     workspace.write_plan(this.work, step)
-    ended = _call(this.work, step.buildpack, "build")
+    ended = _call(this.work, step.buildpack, "build", made)
     if ended.code:
         last = "\n".join(list(ended.lines)[-5:])
         raise reasons.of_output(list(ended.lines)) or reasons.BuildError(
@@ -175,13 +195,19 @@ def _run(this: Build, step: plan.Step) -> None:
         )
 
 
-def _call(work: workspace.Workspace, buildpack: buildpacks.Buildpack, phase: str) -> Ended:
+def _call(
+    work: workspace.Workspace,
+    buildpack: buildpacks.Buildpack,
+    phase: str,
+    made: Sequence[Sequence[Path]] = (),
+) -> Ended:
     """Run a buildpack's program; its output passes through, with the build's folder as `/`."""
     kept: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
     process = subprocess.Popen(
         _command(buildpack.folder / "bin" / phase),
-        env=workspace.environment(work, buildpack, os.environ), cwd=work.app, stdin=subprocess.DEVNULL, process_group=0,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        env=workspace.environment(work, buildpack, os.environ, phase, made=made), cwd=work.app,
+        stdin=subprocess.DEVNULL, process_group=0, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace",
     )  # fmt: skip
     reader = threading.Thread(target=_read, args=(process, f"{work.root}/", kept), daemon=True)
     with process:

@@ -12,11 +12,11 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from openfunction_builder import caches, interpreter, plan, reasons, request, toml
+from openfunction_builder import caches, interpreter, plan, reasons, request, toml, variables
 from openfunction_builder.buildpacks import Buildpack
 
 # lifecycle/env/build.go; OFN_INSTANCE is the node's mark, by which it ends what a build left running.
@@ -100,27 +100,50 @@ def write_platform(work: Workspace, asked: request.BuildRequest, environ: Mappin
         (env / name).write_bytes(os.fsencode(value))
 
 
-def environment(work: Workspace, buildpack: Buildpack, environ: Mapping[str, str]) -> dict[str, str]:
-    """What a buildpack's programs see: what upstream's lifecycle passes, and no more."""
+def environment(
+    work: Workspace,
+    buildpack: Buildpack,
+    environ: Mapping[str, str],
+    phase: str,
+    *,
+    made: Sequence[Sequence[Path]] = (),
+) -> dict[str, str]:
+    """What a buildpack's program of a phase (detect or build) sees: what upstream's lifecycle passes, and no more.
+
+    `made` are the build layers of each buildpack before it.
+    """
     env = {name: environ[name] for name in PASSED_ON if name in environ}
+    env["PATH"] = os.pathsep.join(
+        [str(interpreter.base().parent), str(_tools()), "/usr/local/bin", "/usr/bin", "/bin"]
+    )
+    for layers in made:
+        variables.search(env, layers, variables.BUILD)
+        for folder in (folder for layer in layers for folder in (layer / "env", layer / "env.build")):
+            variables.add_files(env, folder)
     if not buildpack.clear_env:
-        env |= {file.name: os.fsdecode(file.read_bytes()) for file in (work.platform / "env").iterdir()}
+        variables.add_platform(env, work.platform / "env")
     machine = platform.machine()
     return {
         **env,
         **_distribution(),
-        "PATH": os.pathsep.join(
-            [str(interpreter.base().parent), str(_tools()), "/usr/local/bin", "/usr/bin", "/bin"]
-        ),
         "TMPDIR": str(work.temporary),
         "CNB_STACK_ID": "org.openfunction.base-less",
         "CNB_BUILDPACK_DIR": str(buildpack.folder),
         "CNB_PLATFORM_DIR": str(work.platform),
-        "CNB_LAYERS_DIR": str(work.layers / buildpack.key),
-        "CNB_BP_PLAN_PATH": str(work.root / "plans" / f"{buildpack.key}.toml"),
-        "CNB_BUILD_PLAN_PATH": str(work.root / "plans" / f"{buildpack.key}.detected.toml"),
         "CNB_TARGET_OS": sys.platform,
         "CNB_TARGET_ARCH": ARCHITECTURES.get(machine, machine),
+        **_places(work, buildpack, phase),
+    }
+
+
+def _places(work: Workspace, buildpack: Buildpack, phase: str) -> dict[str, str]:
+    """Where a program of a phase writes, and reads what was planned."""
+    plans = work.root / "plans"
+    if phase == "detect":
+        return {"CNB_BUILD_PLAN_PATH": str(plans / f"{buildpack.key}.detected.toml")}
+    return {
+        "CNB_LAYERS_DIR": str(work.layers / buildpack.key),
+        "CNB_BP_PLAN_PATH": str(plans / f"{buildpack.key}.toml"),
     }
 
 
@@ -146,4 +169,4 @@ def write_plan(work: Workspace, step: plan.Step) -> None:
     """Tell a buildpack which entries of the build plan are its own."""
     path = work.root / "plans" / f"{step.buildpack.key}.toml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(toml.dump({"entries": list(step.entries)}))
+    path.write_text(toml.dump({"entries": list(step.entries)} if step.entries else {}))

@@ -64,13 +64,15 @@ def _build(app: Path, found: settings.Settings, layers: Path, buildpack: Path) -
 def _dependencies(app: Path, found: settings.Settings, deps: Path, buildpack: Path) -> str:
     """Fill the layer of the dependencies and run the source's steps on it; the lock."""
     layers = deps.parent
-    cache = _cache(layers, found)
+    cache, outlives = _cache(layers, found)
     uv = resolver.Uv({"UV_CACHE_DIR": str(cache / "uv"), **found.env}, tools=layers / "tools")
     store = dependencies.Store(cache, uv=uv, wheels=buildpack / "wheels", app=app)
     wanted = requirements.read(app)
     print(f"dependencies: {', '.join(wanted.lines) or 'none beside the functions framework'}", flush=True)
     lock = store.lock(wanted)
     kept = store.install(lock, deps, local=wanted.local)
+    if not outlives:
+        store.forget_all_but(kept)
     lock = lock.replace(f"file://{app}", "file:///workspace")
     (layers / "deps.toml").write_text(
         "[types]\nlaunch = true\nbuild = true\n\n"
@@ -82,12 +84,12 @@ def _dependencies(app: Path, found: settings.Settings, deps: Path, buildpack: Pa
     return lock
 
 
-def _cache(layers: Path, found: settings.Settings) -> Path:
-    """The folder that outlives builds; where the platform names none it is a layer that the lifecycle keeps."""
+def _cache(layers: Path, found: settings.Settings) -> tuple[Path, bool]:
+    """The folder that outlives builds, and whether the platform looks after it; if not, it is a layer that is kept."""
     if given := found.env.get("OFN_BUILD_CACHE"):
-        return Path(given)
+        return Path(given), True
     (layers / "downloads.toml").write_text("[types]\ncache = true\n")
-    return layers / "downloads"
+    return layers / "downloads", False
 
 
 def _digest(lock: str) -> str:
@@ -189,9 +191,11 @@ def _function_layer(layers: Path, values: dict[str, str], lock: str) -> None:
         (layer / "env.launch" / f"{name}.default").write_text(value)
     (layer / "requirements.lock").write_text(lock)
     program = layer / "exec.d" / "python-path"
+    # a launcher starts it by its absolute path in the app's folder, and upstream's tells neither place by a variable
     program.write_text(
         "#!/bin/sh\n"
-        'printf \'PYTHONPATH = "%s/openfunction_python/deps:%s"\\n\' "$CNB_LAYERS_DIR" "$CNB_APP_DIR" >&3\n'
+        "layer=${0%/exec.d/*}\n"
+        'printf \'PYTHONPATH = "%s/deps:%s"\\n\' "${layer%/*}" "${CNB_APP_DIR:-$PWD}" >&3\n'
     )
     program.chmod(0o755)
     (layers / "function.toml").write_text("[types]\nlaunch = true\n")

@@ -24,6 +24,7 @@ import settings
 import standin
 
 LOCK_SECONDS = 24 * 3600
+MADE = ".made"  # beside a lock: when it was resolved, in seconds since 1970
 LAYER = "/layers/openfunction_python/deps"
 SAID = "# "  # before what a lock has to tell of its making
 FORM = "5"  # of a dependency layer; changes when the same lock would be laid out in another way
@@ -62,7 +63,7 @@ class Store:
         indexes = {name: value for name, value in self._uv.env.items() if "INDEX" in name}
         wheel = hashlib.sha256(ours.read_bytes()).hexdigest()
         kept = self._cache / "locks" / f"{_digest([lines, wanted.constraints, indexes, wheel, abi()])}.txt"
-        if kept.exists() and time.time() - kept.stat().st_mtime < LOCK_SECONDS:
+        if kept.exists() and time.time() - _made(kept) < LOCK_SECONDS:
             return kept.read_text()
         try:
             found = self._compile(lines, wanted.constraints)
@@ -72,9 +73,10 @@ class Store:
             print("the requirements cannot be resolved anew; their last lock is used", flush=True)
             return kept.read_text()
         kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_name(f".{kept.name}.{os.getpid()}")
-        part.write_text(found)
-        part.replace(kept)
+        for path, text in ((kept, found), (kept.with_suffix(MADE), f"{time.time():.0f}")):
+            part = path.with_name(f".{path.name}.{os.getpid()}")
+            part.write_text(text)
+            part.replace(path)
         return found
 
     def _compile(self, lines: list[str], constraints: list[str]) -> str:
@@ -116,6 +118,12 @@ class Store:
         os.utime(kept)  # the platform removes what no build has used for a month
         shutil.copytree(kept, target, copy_function=_link, symlinks=True, dirs_exist_ok=True)
         return kept
+
+    def forget_all_but(self, kept: Path | None) -> None:
+        """Remove what earlier locks were installed to, or a cache that nobody tidies up would only grow."""
+        for other in (self._cache / "dependencies").glob("*"):
+            if other != kept:
+                shutil.rmtree(other)
 
     def _keep(self, lock: str, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +174,14 @@ def portrait(folder: Path) -> dict[str, tuple[int, int]]:
     """Size and time of every file, to notice that one was written to."""
     found = ((path, path.lstat()) for path in folder.rglob("*") if not path.is_dir())
     return {str(path.relative_to(folder)): (about.st_size, about.st_mtime_ns) for path, about in found}
+
+
+def _made(lock: Path) -> float:
+    """When a lock was resolved; a lifecycle that brings a cached layer back gives all its files one time."""
+    try:
+        return float(lock.with_suffix(MADE).read_text())
+    except (FileNotFoundError, ValueError):
+        return lock.stat().st_mtime
 
 
 def _link(source: str, target: str) -> None:
