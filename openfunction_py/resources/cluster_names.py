@@ -76,6 +76,12 @@ def _target(service: Service, one: EndpointSlice, port: int) -> int:
     return (found[0] if found and wanted is not None else None) or port
 
 
+def named(text: str, *, namespace: str) -> list[Name]:
+    """The Services that a setting names in full."""
+    found = (read(one["host"], namespace=namespace) for one in _IN_TEXT.finditer(text))
+    return [one for one in found if one is not None]
+
+
 def placed(text: str, *, namespace: str, find: Callable[[Name, int], Sequence[tuple[str, int]]]) -> str:
     """A setting with the first address of each Service that it names; a name that has none stays as it is."""
 

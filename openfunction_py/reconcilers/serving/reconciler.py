@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from openfunction_py.api import meta
@@ -24,6 +25,7 @@ from openfunction_py.reconcilers.serving import brokers, groups, service, upkeep
 from openfunction_py.reconcilers.serving.verdicts import Verdict
 from openfunction_py.resources import (
     async_workloads,
+    cluster_names,
     dapr_components,
     knative_services,
     labels,
@@ -53,6 +55,7 @@ class Reconciler:
         self._services = manager.lister(KnativeService)
         self._revisions = manager.lister(Revision)
         self._pods = manager.lister(core.Pod)
+        self._hosts = manager.lister(core.Service)
         self._upkeep = upkeep.Upkeep(manager)
         self._readers_first = readers_first
         self.groups: groups.Groups = groups.Groups()
@@ -69,6 +72,9 @@ class Reconciler:
         known = self._upkeep.known(function)
         wanted = upkeep.wanted(current, function, known)
         verdict = await self._try_to_serve(current, function, wanted, known)
+        if verdict.state == states.FAILED:
+            lost = self._lost_services(wanted)
+            verdict = replace(verdict, message="; ".join([verdict.message, *lost]))
         verdict = verdicts.in_time(current, verdict, now=now)
         decided = decide(current, verdict, references(current, function, wanted), now=now)
         desired = current.model_copy(update={"status": decided})
@@ -93,6 +99,21 @@ class Reconciler:
             if error.code not in REFUSALS:
                 raise
             return Verdict(states.FAILED, "TemplateRejected", error.message)
+
+    def _lost_services(self, wanted: upkeep.Wanted) -> list[str]:
+        """Services that components of the version name and nobody made; the sidecar only sees that nobody answers."""
+        named = {
+            name: one.metadata.name
+            for one in wanted.objects
+            if isinstance(one, dapr.Component)
+            for item in one.spec.metadata
+            for name in cluster_names.named(str(item.value or ""), namespace=one.metadata.namespace)
+        }
+        return [
+            f"the component {component} names the Service {name.service} in {name.namespace}, which is not there"
+            for name, component in named.items()
+            if self._hosts.get(name.namespace, name.service) is None
+        ]
 
     def _unread(self, serving: Serving, wanted: upkeep.Wanted) -> Verdict | None:
         """What nobody could read is said before anything runs.
