@@ -105,6 +105,9 @@ def warnings(serving: Field) -> Iterator[str]:
 def _workload(serving: Field) -> Iterator[str]:
     """Settings that the way the function runs leaves without effect."""
     kind, keda = serving["workloadType"], serving["scaleOptions.keda"]
+    least = serving["scaleOptions.minReplicas"]
+    if serving["triggers.http"].present and list(serving["triggers.dapr"].items()) and least.number == 0:
+        yield f"{least.path}: one replica stays; of requests and events only the former would start it"
     if kind.text and serving["triggers.http"].present:
         yield f"{kind.path}: has no effect; a function with an http trigger runs on Knative"
         return
@@ -120,5 +123,3 @@ def _workload(serving: Field) -> Iterator[str]:
     for trigger in keda["triggers"].items():
         if low == 0 and rules_scalers.sleeps_for_ever(trigger):
             yield f"{trigger['metadata'].path}: pending entries never wake from zero; give lagCount"
-    if keda["scaledObject.advanced.scalingModifiers"].present:
-        yield f"{keda['scaledObject.advanced.scalingModifiers'].path}: is computed by KEDA alone, not on a laptop"

@@ -311,17 +311,17 @@ def test_a_wrong_gateway_is_refused_at_its_path(spec: dict[str, Any], path: str)
         ({"triggers": {"http": {}}, "workloadType": "Job"}, "runs on Knative"),
         (
             {
-                "triggers": {"dapr": [{"name": "b"}]},
-                **scaler("redis-streams", stream="s", consumerGroup="g", pendingEntriesCount="5")["serving"],
+                "triggers": {"http": {}, "dapr": [{"name": "in", "topic": "t"}]},
+                "scaleOptions": {"minReplicas": 0},
             },
-            "pending entries never wake from zero",
+            "one replica stays",
         ),
         (
             {
                 "triggers": {"dapr": [{"name": "b"}]},
-                **keda(scaledObject={"advanced": {"scalingModifiers": {"formula": "a + b"}}})["serving"],
+                **scaler("redis-streams", stream="s", consumerGroup="g", pendingEntriesCount="5")["serving"],
             },
-            "computed by KEDA alone",
+            "pending entries never wake from zero",
         ),
         (
             {"triggers": {"dapr": [{"name": "b"}]}, "scaleOptions": {"keda": {"scaledJob": {}}}},

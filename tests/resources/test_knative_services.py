@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from openfunction_py.api import meta
 from openfunction_py.api.servings import Serving
 from openfunction_py.api.upstream.knative import KnativeService
@@ -102,6 +104,15 @@ def test_the_knative_map_wins_over_replicas_which_win_over_annotations() -> None
         serving().model_copy(update={"spec": plain}), function="hello", owner=OWNER
     ).spec.template.metadata.annotations
     assert alone["autoscaling.knative.dev/min-scale"] == "1"
+
+
+@pytest.mark.parametrize(("asked", "stays"), [(0, "1"), (None, "1"), (3, "3")])
+def test_what_takes_requests_and_events_never_sleeps_as_no_event_would_wake_it(
+    asked: int | None, stays: str
+) -> None:
+    triggers = {"http": {}, "dapr": [{"name": "in", "topic": "t"}]}
+    given = made(triggers=triggers, scaleOptions={"minReplicas": asked}).spec.template.metadata.annotations
+    assert given["autoscaling.knative.dev/min-scale"] == stays
 
 
 def test_the_concurrency_annotation_becomes_a_field() -> None:
