@@ -61,10 +61,11 @@ def json(document: Document, operations: Any, subject: status.Subject) -> Docume
     try:
         result: Any = jsonpatch.JsonPatch(operations).apply(document)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError) as error:
-        raise status.StatusError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}",
-            details=subject.details(),
-        ) from error  # fmt: skip
+        # kubectl shows the causes of what names an object, and of the message nothing
+        sentence = f"the server rejected our request due to an error in our request: {error}"
+        cause = status.Cause("patch", "FieldValueInvalid", str(error))
+        details = {**subject.details(), "causes": [cause.to_wire()]}
+        raise status.StatusError(422, "Invalid", sentence, details=details) from error
     if not isinstance(result, dict):
         raise status.bad_request("the JSON patch replaces the object by something else")
     return result

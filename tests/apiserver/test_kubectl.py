@@ -119,6 +119,10 @@ def test_labels_annotations_patches_and_edits(kubectl: Kubectl) -> None:
     kubectl("annotate", "fn", "f", "note=1")
     kubectl("patch", "fn", "f", "--type=merge", "-p", '{"spec":{"version":"v2"}}')
     kubectl("patch", "fn", "f", "--type=json", "-p", '[{"op":"replace","path":"/spec/version","value":"v3"}]')
+    removal = '[{"op":"remove","path":"/spec/nope"}]'
+    assert "remove a non-existent object 'nope'" in kubectl.fails(
+        "patch", "fn", "f", "--type=json", "-p", removal
+    )
     kubectl("edit", "fn", "f", EDITOR="sed -i s/v3/v4/", KUBE_EDITOR="sed -i s/v3/v4/")
     assert kubectl("get", "fn", "f", "-o", "jsonpath={.spec.version} {.metadata.labels.a}") == "v4 b"
 

@@ -19,6 +19,7 @@ def test_a_json_patch_is_applied_in_order(api: Api) -> None:
     assert api.patch(api.config_maps("a"), operations, JSON_PATCH)["data"] == {"a": "2"}
     code, body = api.call("PATCH", api.config_maps("a"), operations, media=JSON_PATCH)
     assert (code, body["reason"]) == (422, "Invalid")
+    assert [cause["field"] for cause in body["details"]["causes"]] == ["patch"]
 
 
 def test_strategic_merge_joins_containers_by_name(api: Api) -> None:
