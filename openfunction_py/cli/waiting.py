@@ -18,6 +18,11 @@ SETTLED_FAILURES = frozenset(
 )
 
 
+def _is_settled(reason: str) -> bool:
+    """Whether only another manifest helps; what a missing Secret or Gateway ends may still come."""
+    return reason in SETTLED_FAILURES or reason.startswith("Invalid") or reason.endswith("Unsupported")
+
+
 def ready(item: dict[str, Any]) -> dict[str, Any]:
     """The Ready condition of the generation that is asked for; empty when the status is older."""
     status = item.get("status") or {}
@@ -70,7 +75,7 @@ def _settled(name: str, item: dict[str, Any]) -> bool:
     condition = ready(item)
     if condition.get("status") == "True":
         return True
-    if condition.get("status") == "False" and condition.get("reason") in SETTLED_FAILURES:
+    if condition.get("status") == "False" and _is_settled(condition.get("reason", "")):
         built = ((item.get("status") or {}).get("build") or {}).get("state") != "Failed"
         raise failures.FunctionFailure(
             f"{name} failed: {condition['reason']}: {condition.get('message', '').rstrip()}\n"
@@ -93,7 +98,8 @@ def phase(item: dict[str, Any]) -> str:
         return "build failed"
     if serving in ("Created", "Starting"):
         return "starting"
-    return " ".join(part for part in (condition.get("reason", ""), serving.lower()) if part)
+    sentence = condition.get("message", "").partition("\n")[0]
+    return ": ".join(part for part in (condition.get("reason") or serving.lower(), sentence) if part)
 
 
 def url(item: dict[str, Any]) -> str:
