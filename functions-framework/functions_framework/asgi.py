@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from functions_framework import exits, response
+from functions_framework import exits, response, wsgi
 from functions_framework.connections import websocket
 from functions_framework.request import Request
 from functions_framework.response import Reply, Response
@@ -27,20 +27,19 @@ _running: set[asyncio.Task[None]] = set()  # the loop keeps weak references only
 
 def scope(received: Request, state: dict[str, Any] | None = None) -> dict[str, Any]:
     """The scope of a request; `state` is what the application's lifespan left."""
-    host, _, port = received.host.partition(":")
     return {
         "type": "http",
         "asgi": dict(_VERSIONS),
         "http_version": "1.1",
         "method": received.method,
-        "scheme": "http",
+        "scheme": received.scheme,
         "path": received.path,
         "raw_path": received.raw_path,
         "query_string": received.query_string,
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in received.headers.raw],
         "client": tuple(received.peer[:2]) if isinstance(received.peer, tuple) else None,
-        "server": (host, int(port) if port.isdigit() else 80),
+        "server": wsgi.server(received),
         "state": dict(state or {}),
     }
 
@@ -59,7 +58,7 @@ async def converse(application: Application, socket: websocket.WebSocket, state:
     made = {
         **scope(socket.request, state),
         "type": "websocket",
-        "scheme": "ws",
+        "scheme": "wss" if socket.request.is_secure else "ws",
         "subprotocols": socket.subprotocols,
     }
     talk = _Talk(socket)

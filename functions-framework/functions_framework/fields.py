@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from functions_framework import errors
 
@@ -28,8 +28,16 @@ class MissingKey(errors.BadRequest, KeyError):  # noqa: N818  # as its siblings 
         super().__init__(f"The request lacks the value {name!r}.")
 
 
+@lru_cache(maxsize=512)
+def _titled(name: str) -> str:
+    return name.title()
+
+
 class Headers(Mapping[str, str]):
-    """Header fields by name in any case; repeated fields are joined with a comma."""
+    """Header fields by name in any case; repeated fields are joined with a comma.
+
+    They are listed as Flask lists them, `X-Forwarded-For`, so that a dict made of them is asked in the same way.
+    """
 
     __slots__ = ("_fields", "_values")
 
@@ -53,13 +61,13 @@ class Headers(Mapping[str, str]):
         return isinstance(name, str) and name.lower() in self._index()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._index())
+        return map(_titled, self._index())
 
     def __len__(self) -> int:
         return len(self._index())
 
     def __repr__(self) -> str:
-        return f"Headers({self._index()!r})"
+        return f"Headers({dict(self)!r})"
 
     @overload
     def get(self, name: str, default: None = None) -> str | None: ...
@@ -85,15 +93,23 @@ class Headers(Mapping[str, str]):
         return self._fields
 
 
-class Values(Mapping[str, str]):
-    """Values by name; a name's first value stands for it, and a missing one is a bad request."""
+class Values(dict[str, str]):
+    """Values by name; a name's first value stands for it, and a missing one is a bad request.
 
-    __slots__ = ("_values",)
+    A dict, so that whatever takes one, such as `json.dumps`, takes them; yet they are never changed.
+    """
+
+    __slots__ = ("_lists",)
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._values: dict[str, list[str]] = {}
+        self._lists: dict[str, list[str]] = {}
+        lists, keep = self._lists, super().__setitem__
         for name, value in pairs:
-            self._values.setdefault(name, []).append(value)
+            if name in lists:
+                lists[name].append(value)
+            else:
+                lists[name] = [value]
+                keep(name, value)
 
     @classmethod
     def encoded(cls, text: str) -> Values:
@@ -107,20 +123,17 @@ class Values(Mapping[str, str]):
         except ValueError as error:
             raise errors.BadRequest(f"A query or form may hold {_MOST} values at most.") from error
 
-    def __getitem__(self, name: str) -> str:
-        found = self._values.get(name)
-        if found is None:
-            raise MissingKey(name)
-        return found[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+    def __missing__(self, name: str) -> str:
+        raise MissingKey(name)
 
     def __repr__(self) -> str:
-        return f"Values({self._values!r})"
+        return f"Values({self._lists!r})"
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("what a request brought is not changed; make a dict of it first, with to_dict()")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     @overload
     def get(self, name: str, default: None = None) -> str | None: ...
@@ -132,22 +145,26 @@ class Values(Mapping[str, str]):
     def get(self, name: str, default: None = None, *, type: Callable[[str], _T]) -> _T | None: ...
     def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002  # Flask's name
         """The first value, converted with `type`; the default when absent or not convertible."""
-        found = self._values.get(name)
+        found = self._lists.get(name)
         return default if found is None else _converted(found[0], default, type)
 
     def getlist(self, name: str, type: Callable[[str], Any] = str) -> list[Any]:  # noqa: A002  # Flask's name
         """Every value of a name, in order; those that `type` refuses are left out."""
         missing = object()
-        converted = (_converted(value, missing, type) for value in self._values.get(name, ()))
+        converted = (_converted(value, missing, type) for value in self._lists.get(name, ()))
         return [value for value in converted if value is not missing]
+
+    def items(self, multi: bool = False) -> Any:  # noqa: FBT001, FBT002  # Flask's signature
+        """Names and values: each name once, or with all its values."""
+        return self.pairs() if multi else super().items()
 
     def lists(self) -> Iterator[tuple[str, list[str]]]:
         """Names with all their values."""
-        return ((name, list(values)) for name, values in self._values.items())
+        return ((name, list(values)) for name, values in self._lists.items())
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every name and value, in order of the names."""
-        return ((name, value) for name, values in self._values.items() for value in values)
+        return ((name, value) for name, values in self._lists.items() for value in values)
 
     def to_dict(self, flat: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  # Flask's signature
         """First values as a plain dict; lists of all values when not flat."""
@@ -155,9 +172,22 @@ class Values(Mapping[str, str]):
 
 
 def cookies(header: str) -> Values:
-    """The cookies of a Cookie header (RFC 6265 §5.4)."""
-    pairs = (part.strip().partition("=") for part in header.split(";"))
-    return Values((name, value.strip('"')) for name, mark, value in pairs if mark and name)
+    """The cookies of a Cookie header (RFC 6265 §5.4), quoted ones with their escapes undone, as Flask writes them."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return Values(
+        (name.strip(), _unquoted(value.strip())) for name, mark, value in pairs if mark and name.strip()
+    )
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value.strip('"')
+    if "\\" not in value:
+        return value[1:-1]
+    import re  # noqa: PLC0415  # few cookies have escapes
+
+    told = re.sub(r"\\(?:([0-3][0-7]{2})|(.))", lambda found: found[2] or chr(int(found[1], 8)), value[1:-1])
+    return told.encode("latin-1", "replace").decode(errors="replace")
 
 
 def _converted(value: str, default: Any, type_: Callable[[str], Any] | None) -> Any:

@@ -1,13 +1,15 @@
 """The request as a function sees it: method, path, args, headers, body; parsed when looked at.
 
 Its names and what they give are Flask's, so that code written for Flask reads it; it knows no connection and
-changes nothing. One name differs between frameworks: `json` is a property here, as in Flask, not a method.
+changes nothing. One name differs between frameworks: `json` is a property here, as in Flask, not a method. What few
+functions look at is Flask's own, where Flask is installed; and code may keep on it what it likes, such as a user.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _IN_PATH = "/!$&'()*+,:;=@~"  # what RFC 3986 §3.3 lets stand in a path
+_BOM = b"\xef\xbb\xbf"  # RFC 8259 §8.1: it may be ignored, and some clients send it
+_FLASKS_OWN = (
+    "accept_charsets", "accept_encodings", "accept_languages", "accept_mimetypes", "access_control_request_headers",
+    "access_control_request_method", "access_route", "blueprint", "blueprints", "cache_control", "content_encoding",
+    "content_md5", "date", "endpoint", "environ", "if_match", "if_modified_since", "if_none_match", "if_range",
+    "if_unmodified_since", "input_stream", "is_multiprocess", "is_multithread", "is_run_once", "json_module",
+    "max_content_length", "max_forwards", "max_form_memory_size", "max_form_parts", "pragma", "range", "remote_user",
+    "root_path", "routing_exception", "script_root", "server", "url_rule",
+)  # fmt: skip
 
 
 class UserAgent(str):
@@ -37,9 +48,9 @@ class UserAgent(str):
 class Request:
     """One HTTP request, whole: the body has been received before the function runs."""
 
-    # `_parsed` is set only once a form is looked at: every request would pay for an empty one.
+    # `_parsed` and `_params` are set only where there is a form or a path's variable: every request would pay for none.
     __slots__ = (
-        "_args", "_fields", "_headers", "_json", "_params", "_parsed", "body", "full_target", "invocation",
+        "__dict__", "_args", "_fields", "_headers", "_json", "_params", "_parsed", "body", "full_target", "invocation",
         "method", "peer",
     )  # fmt: skip
     invocation: Any  # around.py's, set only where a function has something around it
@@ -53,10 +64,18 @@ class Request:
         self._headers: Headers | None = None
         self._args: Values | None = None
         self._json: tuple[Any] | None = None
-        self._params: Mapping[str, str] | None = None
+
+    def _flasks(self) -> Any:  # Any: a flask.Request
+        kept = vars(self)
+        if "_flask" not in kept:
+            import flask  # noqa: PLC0415  # whoever looks at a name of its has it
+
+            environ = import_module("functions_framework.wsgi").environ  # which knows requests, so late
+            kept["_flask"] = flask.Request(environ(self))
+        return kept["_flask"]
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.full_path}>"
+        return f"<Request {self.method} {self.full_target.decode('latin-1')}>"
 
     @property
     def raw_path(self) -> bytes:
@@ -84,28 +103,32 @@ class Request:
 
     @property
     def full_path(self) -> str:
-        """Path and query as sent."""
-        return self.full_target.decode("latin-1")
+        """The decoded path, a question mark, and the query, as Flask puts them together."""
+        return f"{self.path}?{self.query_string.decode('latin-1')}"
 
     @property
     def host(self) -> str:
         """The Host header: the name, and the port where it is not the usual one."""
-        return self.headers.get("host", "localhost")
+        told = self.headers.get("host", "localhost")
+        return told.removesuffix(":443" if self.is_secure else ":80")
 
     @property
     def scheme(self) -> str:
-        """Always http: TLS ends before the function; `X-Forwarded-Proto` tells what the client used."""
-        return "http"
+        """https where a proxy on this machine, such as the gateway, says that its client used it; else http."""
+        return "https" if self.is_secure else "http"
 
     @property
     def is_secure(self) -> bool:
-        """False, as `scheme` explains."""
-        return False
+        """True for https; TLS ends before the function, so `X-Forwarded-Proto` tells, and nobody's from afar."""
+        return self.field(b"x-forwarded-proto").lower() == b"https" and self._is_from_here()
+
+    def _is_from_here(self) -> bool:
+        return not isinstance(self.peer, tuple) or self.peer[0].startswith("127.") or self.peer[0] == "::1"
 
     @property
     def host_url(self) -> str:
         """Scheme and host, with a slash at the end."""
-        return f"http://{self.host}/"
+        return f"{self.scheme}://{self.host}/"
 
     @property
     def url_root(self) -> str:
@@ -122,7 +145,7 @@ class Request:
         """The address without the query."""
         from urllib.parse import quote  # noqa: PLC0415  # as in fields.py
 
-        return f"http://{self.host}{quote(self.path, safe=_IN_PATH)}"
+        return f"{self.scheme}://{self.host}{quote(self.path, safe=_IN_PATH)}"
 
     @property
     def url(self) -> str:
@@ -152,11 +175,14 @@ class Request:
     @property
     def path_params(self) -> Mapping[str, str]:
         """The variables of the function's path template, decoded."""
-        return self._params or {}
+        try:
+            return self._params
+        except AttributeError:
+            return {}
 
     @path_params.setter
     def path_params(self, values: Mapping[str, str]) -> None:
-        self._params = values
+        self._params: Mapping[str, str] = values
 
     @property
     def view_args(self) -> Mapping[str, str]:
@@ -315,13 +341,30 @@ class Request:
             try:
                 self._json = (jsons.loads(self.body),)
             except jsons.DecodeError as error:
-                raise errors.BadRequest(f"The body is no JSON: {error}.") from error
+                self._json = (self._loaded_otherwise(error),)
         return self._json[0]
+
+    def _loaded_otherwise(self, error: jsons.DecodeError) -> Any:  # Any: as above
+        if self.body.startswith(_BOM):
+            try:
+                return jsons.loads(self.body.removeprefix(_BOM))
+            except jsons.DecodeError as again:
+                error = again
+        raise errors.BadRequest(f"The body is no JSON: {error}.") from error
 
 
 @lru_cache(maxsize=64)
 def _mimetype(content_type: bytes) -> str:
     return content_type.partition(b";")[0].decode("latin-1").strip().lower()
+
+
+def _add_flasks_own(name: str) -> None:
+    # Not __getattr__: with one, Python looks up every other attribute more slowly.
+    setattr(Request, name, property(lambda received: getattr(received._flasks(), name)))  # noqa: SLF001  # its own
+
+
+for _name in _FLASKS_OWN:
+    _add_flasks_own(_name)
 
 
 def is_json_type(mimetype: str) -> bool:

@@ -22,7 +22,7 @@ Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable
 
 def environ(received: Request) -> dict[str, Any]:
     """The environ of a request; fields with an underscore in their name are left out, as they could pose as others."""
-    host, _, port = received.host.rpartition(":") if ":" in received.host else (received.host, "", "80")
+    host, port = server(received)
     made: dict[str, Any] = {
         "REQUEST_METHOD": received.method,
         "SCRIPT_NAME": "",
@@ -31,12 +31,11 @@ def environ(received: Request) -> dict[str, Any]:
         "REQUEST_URI": received.full_target.decode("latin-1"),
         "RAW_URI": received.full_target.decode("latin-1"),
         "SERVER_NAME": host,
-        "SERVER_PORT": port if port.isdigit() else "80",
+        "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": received.remote_addr or "",
-        "CONTENT_LENGTH": str(len(received.body)),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": received.scheme,
         "wsgi.input": BytesIO(received.body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
@@ -44,11 +43,21 @@ def environ(received: Request) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if (length := received.content_length) is not None:
+        made["CONTENT_LENGTH"] = str(length)
     for raw_name, raw_value in received.headers.raw:
         name, value = raw_name.decode("latin-1").upper(), raw_value.decode("latin-1")
         if "_" not in name and name != "CONTENT-LENGTH":
             _add(made, name.replace("-", "_"), value)
     return made
+
+
+def server(received: Request) -> tuple[str, int]:
+    """The name and port that the client used, as the request tells them."""
+    host, mark, port = received.host.rpartition(":")
+    if mark and port.isdigit():
+        return host, int(port)
+    return received.host, 443 if received.is_secure else 80
 
 
 def run(application: Application, received: Request) -> Reply:

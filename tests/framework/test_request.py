@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from functions_framework import BadRequest, HttpError, Request
+from functions_framework import BadRequest, HttpError, Request, asgi, wsgi
 
 JSON = ((b"Content-Type", b"application/json; charset=utf-8"),)
 
@@ -35,7 +38,7 @@ def test_header_names_have_no_case_and_repeated_fields_are_joined() -> None:
     assert got.headers.getlist("x-A") == ["1", "2"]
     assert "HOST" in got.headers
     assert "other" not in got.headers
-    assert dict(got.headers) == {"x-a": "1, 2", "host": "h"}
+    assert dict(got.headers) == {"X-A": "1, 2", "Host": "h"}
 
 
 def test_json_is_a_property_as_in_flask() -> None:
@@ -146,3 +149,78 @@ def test_a_query_of_too_many_values_is_a_bad_request() -> None:
 def test_headers_convert_as_flask_does() -> None:
     headers = make(fields=((b"x-n", b"5"),)).headers
     assert (headers.get("X-N", type=int), headers.get("x-m", 1, type=int)) == (5, 1)
+
+
+def test_what_few_functions_look_at_is_flasks_own() -> None:
+    got = make(fields=((b"accept", b"text/html;q=0.5, application/json"), (b"host", b"h")))
+    names: Any = got  # types know them not: they are there where Flask is
+    assert names.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    assert (names.script_root, names.endpoint, names.environ["REQUEST_METHOD"]) == ("", None, got.method)
+    assert not hasattr(got, "no_such_name")
+
+
+def test_code_may_keep_on_a_request_what_it_likes() -> None:
+    got: Any = make()
+    got.user = "Ada"
+    assert (got.user, make() is got) == ("Ada", False)
+    assert not hasattr(make(), "user")
+
+
+def test_values_are_a_dict_that_is_not_changed() -> None:
+    values = make(b"/?a=1&a=2&b=").args
+    assert json.dumps(values) == '{"a": "1", "b": ""}'
+    assert ({**values}, list(values.items(multi=True))) == (
+        {"a": "1", "b": ""},
+        [("a", "1"), ("a", "2"), ("b", "")],
+    )
+    for name, given in (("update", {"a": "3"}), ("pop", "a"), ("setdefault", "c")):
+        with pytest.raises(TypeError, match="is not changed"):
+            getattr(values, name)(given)
+    with pytest.raises(TypeError, match="is not changed"):
+        values["a"] = "3"
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("a=b", "b"), (" a = b ", "b"), ('a="x y"', "x y"), ('a="\\303\\251"', "é"), ('a="x\\054\\"y"', 'x,"y'),
+        ("a=b=c", "b=c"), ('a="', ""), ("a=", ""),
+    ],
+)  # fmt: skip
+def test_cookies_are_read_as_flask_writes_them(header: str, value: str) -> None:
+    assert make(fields=((b"cookie", header.encode()),)).cookies["a"] == value
+
+
+@pytest.mark.parametrize(
+    ("peer", "sent", "told"),
+    [
+        (("127.0.0.1", 9), b"https", "https"), (("::1", 9, 0, 0), b"https", "https"), (None, b"https", "https"),
+        (("10.0.0.1", 9), b"https", "http"), (("127.0.0.1", 9), b"http", "http"), (("127.0.0.1", 9), b"", "http"),
+    ],
+)  # fmt: skip
+def test_a_proxy_on_this_machine_says_what_its_client_used(peer: Any, sent: bytes, told: str) -> None:
+    got = Request("GET", b"/a?b", ((b"host", b"h:80"), (b"x-forwarded-proto", sent)), b"", peer)
+    host = "h:80" if told == "https" else "h"
+    assert (got.scheme, got.is_secure, got.url) == (told, told == "https", f"{told}://{host}/a?b")
+    assert wsgi.environ(got)["wsgi.url_scheme"] == told
+    assert asgi.scope(got)["server"] == ("h", 80)
+
+
+def test_the_full_path_is_decoded_and_has_its_question_mark() -> None:
+    assert (make(b"/a%20b").full_path, make(b"/a?b=%20").full_path) == ("/a b?", "/a?b=%20")
+
+
+def test_an_address_of_ipv6_is_a_server_name() -> None:
+    got = make(fields=((b"host", b"[::1]"),))
+    assert (wsgi.server(got), wsgi.environ(got)["SERVER_NAME"]) == (("[::1]", 80), "[::1]")
+
+
+def test_json_may_begin_with_a_byte_order_mark() -> None:
+    assert make(body=b"\xef\xbb\xbf[1]").get_json(force=True) == [1]
+    with pytest.raises(BadRequest):
+        make(body=b"\xef\xbb\xbf[").get_json(force=True)
+
+
+def test_a_request_without_a_body_tells_wsgi_no_length() -> None:
+    assert "CONTENT_LENGTH" not in wsgi.environ(make())
+    assert wsgi.environ(make(body=b"abc"))["CONTENT_LENGTH"] == "3"
