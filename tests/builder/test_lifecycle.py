@@ -111,6 +111,8 @@ def test_the_function_is_found(
             "openfunction",
         ),
         ({"main.go": "", "go.mod": ""}, {}, "BuilderUnsupported", "the source is Go"),
+        ({"main.go": ""}, {}, "BuilderUnsupported", "the source is Go"),
+        ({"main.mjs": ""}, {"FUNC_SRC": "main.mjs"}, "BuilderUnsupported", "the source is Node.js"),
         ({"main.py": workshop.HELLO}, {"FUNC_RUNTIME": "java"}, "BuilderUnsupported", "java"),
         (
             {"main.py": workshop.HELLO, "pyproject.toml": STEP.format("echo decisive; exit 7")},
