@@ -16,6 +16,7 @@ PLACES = (
     "builder/test_limits.py",
     "builder/test_python_buildpack.py",
     "builder/test_replaced_framework.py",
+    "builder/test_upstream_groups.py",
     "builder/test_upstream_lifecycle.py",
     "conformance",
     "e2e",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builder import workshop
+from openfunction_builder import package
+from tests.builder import upstream, workshop
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,11 @@ def shop(tmp_path: Path, warm_cache: Path) -> workshop.Workshop:
 def hello(tmp_path: Path) -> Path:
     """The source of a small function."""
     return workshop.write(tmp_path / "hello", {"main.py": workshop.HELLO})
+
+
+@pytest.fixture(scope="session")
+def buildpacks(warm_cache: Path) -> Path:
+    """The buildpacks with the framework's wheel, for a test that upstream's lifecycle runs them in."""
+    workshop.need_to_work("unshare", "--mount")
+    upstream.lifecycle()
+    return package.buildpacks(warm_cache)

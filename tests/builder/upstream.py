@@ -35,10 +35,12 @@ PHASES = (
     ("builder",),
     ("exporter", IMAGE),
 )
-# What the shell of the namespace is given: folder of the test, lifecycle, interpreter, its prefix, uv, then a command.
+# The user of a process is not the one who built, as the specification wants it of a run image.
+RUNNER = 65532
+# What the shell of the namespace is given: folder of the test, user, lifecycle, interpreter, its prefix, uv, a command.
 ENTER = r"""
 set -eu
-place=$1 lifecycle=$2 python=$3 prefix=$4 uv=$5; shift 5
+place=$1 user=$2 lifecycle=$3 python=$4 prefix=$5 uv=$6; shift 6
 root=$place/root
 folder() { mkdir -p "$root$2"; mount --rbind "$1" "$root$2"; }
 mount -t tmpfs -o mode=755 none "$root"
@@ -54,7 +56,7 @@ mkdir "$root/tools"
 ln -s "$python" "$root/tools/python3"
 touch "$root/tools/uv"
 mount --bind "$uv" "$root/tools/uv"
-exec chroot --userspec=1001:1001 --groups= "$root" /usr/bin/env -i "$@"
+exec chroot --userspec="$user:$user" --groups= "$root" /usr/bin/env -i "$@"
 """
 
 
@@ -114,10 +116,11 @@ class Cluster:
         With `image`, the folder of an unpacked image, that image is the root's content.
         """
         env = {"PATH": PATH, "HOME": "/home/cnb", **env}
+        place, user, programs = (image, RUNNER, "") if image else (self.root, USER, self.programs)
         return [
             "unshare", "--mount", *(["--net"] if alone else []), "sh", "-c", ENTER, "sh",
-            str(image or self.root), "" if image else str(self.programs), str(interpreter.base()), sys.base_prefix,
-            uv.find_uv_bin(), *(f"{name}={value}" for name, value in env.items()), *command,
+            str(place), str(user), str(programs), str(interpreter.base()), sys.base_prefix, uv.find_uv_bin(),
+            *(f"{name}={value}" for name, value in env.items()), *command,
         ]  # fmt: skip
 
     def phase(self, *command: str, alone: bool = False) -> subprocess.CompletedProcess[str]:

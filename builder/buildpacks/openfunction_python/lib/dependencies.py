@@ -117,6 +117,7 @@ class Store:
             self._keep(lock, kept)
         os.utime(kept)  # the platform removes what no build has used for a month
         shutil.copytree(kept, target, copy_function=_link, symlinks=True, dirs_exist_ok=True)
+        target.chmod(0o755)  # who runs an image need not be who built it
         return kept
 
     def forget_all_but(self, kept: Path | None) -> None:
