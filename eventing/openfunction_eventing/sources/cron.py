@@ -13,6 +13,7 @@ from functions_framework.cloudevent import CloudEvent
 from openfunction_eventing import clock, log, schedules
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.documents import Source as Document
+from openfunction_eventing.drivers.port import retry_delay
 from openfunction_eventing.keys import Keys
 from openfunction_eventing.sources import port
 from openfunction_eventing.sources.port import Emit, EmitError
@@ -40,13 +41,27 @@ class Cron:
         while due is not None:
             while (left := due - clock.wall()) > 0:  # noqa: ASYNC110 - the event is the time itself
                 await asyncio.sleep(min(left, _LOOK))
-            try:
-                await emit(self.event(due))
-            except EmitError as error:
-                _LOG.error("a moment is lost", source=self._document.key, due=due, error=str(error))
+            await self._give(emit, due)
             due = self.after(max(due, clock.wall()))
         _LOG.warning("the schedule has no further moment", source=self._document.key)
         await asyncio.Event().wait()
+
+    async def _give(self, emit: Emit, due: float) -> None:
+        """Emit a moment, again where it was not taken, until its time is over because the next one is due."""
+        attempt, over = 0, self.after(due)
+        while True:
+            attempt += 1
+            try:
+                return await emit(self.event(due))
+            except EmitError as error:
+                wait = retry_delay(attempt)
+                if error.final or (over is not None and clock.wall() + wait >= over):
+                    _LOG.error("a moment is lost", source=self._document.key, due=due, error=str(error))
+                    return None
+                _LOG.warning(
+                    "a moment is offered again", source=self._document.key, due=due, error=str(error)
+                )
+            await asyncio.sleep(wait)
 
     def after(self, moment: float) -> float | None:
         """The first moment after one, in seconds since the epoch; None when there is none.

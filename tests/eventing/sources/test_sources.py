@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from functions_framework.cloudevent import CloudEvent
+from openfunction_eventing import clock
 from openfunction_eventing.documents import Delivery, DocumentError, Source
 from openfunction_eventing.door import Door
 from openfunction_eventing.drivers.port import Verdict
@@ -211,7 +212,7 @@ async def test_cron_emits_its_moments_and_outlives_a_sink_that_does_not() -> Non
 
     async def emit(event: CloudEvent) -> None:
         got.append(event)
-        raise port.EmitError("away")
+        raise port.EmitError("status 400", final=True)
 
     async with asyncio.TaskGroup() as group:
         running = group.create_task(source.run(emit))
@@ -219,6 +220,22 @@ async def test_cron_emits_its_moments_and_outlives_a_sink_that_does_not() -> Non
         running.cancel()
     assert got[0]["id"] == f"cron-default-es-ev-{int(got[1]['id'].rpartition('-')[2]) - 1}"
     assert got[0]["time"] == got[0].data["time"]
+
+
+async def test_a_moment_that_the_bus_did_not_take_is_offered_again_until_the_next_one_is_due() -> None:
+    got: list[str] = []
+
+    async def emit(event: CloudEvent) -> None:
+        got.append(str(event["id"]))
+        if len(got) < 3:
+            raise port.EmitError("away")
+
+    yearly, due = cron.Cron(document("cron", schedule="@yearly")), float(int(clock.wall()))
+    await yearly._give(emit, due)
+    assert got == [f"cron-default-es-ev-{due:.0f}"] * 3
+    got.clear()
+    await cron.Cron(document("cron", schedule="@every 1s"))._give(emit, due - 5)
+    assert len(got) == 1
 
 
 async def test_a_moment_has_the_same_id_in_every_process() -> None:
