@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from openfunction_eventing import schedules
 from openfunction_py.api import compiling, eventbuses, events, eventsources
 from openfunction_py.api.fields import Field, FieldError
 from openfunction_py.api.rules_values import at_least, between, delay, duration, one_of, quantity
+from openfunction_py.lib import durations
 
 _EVENT = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_]*[A-Za-z0-9])?")
 _EVENT_LIMIT = 63
@@ -75,7 +76,7 @@ def _brokers(broker: Field) -> Iterator[FieldError]:
 
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
-    return bool(colon and host) and port.isdigit() and 0 < int(port) < 65536
+    return bool(colon and host) and port.isdecimal() and 0 < int(port) < 65536
 
 
 def _secret(secret: Field) -> Iterator[FieldError]:
@@ -115,7 +116,8 @@ def _nats(event: Field) -> Iterator[FieldError]:
 def _broker_url(url: Field) -> Iterator[FieldError]:
     yield from _text(url, "give the server, like nats://nats:4222")
     for part in url.text.split(","):
-        if part and urlsplit(part.strip()).scheme not in _BROKER_SCHEMES:
+        parts = _split(part.strip())
+        if part and (parts is None or parts.scheme not in _BROKER_SCHEMES or not parts.hostname):
             yield url.invalid(f"{part.strip()!r} is no server; write it like nats://nats:4222")
 
 
@@ -165,7 +167,7 @@ def _scale(scale: Field) -> Iterator[FieldError]:
     lag = scale["lagThreshold"]
     if isinstance(lag.value, str | int) and not isinstance(lag.value, bool):
         text = str(lag.value)
-        if not text.isdigit() or int(text) < 1:
+        if not text.isdecimal() or int(text) < 1:
             yield lag.invalid(f"{text!r} is no number of messages; it must be 1 or more")
 
 
@@ -183,9 +185,19 @@ def _sink(sink: Field) -> Iterator[FieldError]:
 
 
 def _uri(uri: Field) -> Iterator[FieldError]:
-    parts = urlsplit(uri.text)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    parts = _split(uri.text)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         yield uri.invalid(f"{uri.text!r} is no address; write it like http://sink.default.svc.cluster.local/")
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of a URL; None for what is none, a port that nobody can have included."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def _reference(ref: Field) -> Iterator[FieldError]:
@@ -253,11 +265,19 @@ def trigger(document: Field) -> Iterator[FieldError]:
     for name, given in spec["inputs"].entries():
         yield from _input(name, given)
     yield from duration(spec["window"])
-    if spec["window"].text in ("0", "0s"):
+    if _is_nothing(spec["window"].text):
         yield spec["window"].invalid("an input would never be true; it must be above 0s")
     names = [name for name, _ in spec["inputs"].entries()]
     for subscriber in spec["subscribers"].items():
         yield from _subscriber(subscriber, names)
+
+
+def _is_nothing(text: str) -> bool:
+    """Whether a span is one of no length, however it is written."""
+    try:
+        return bool(text) and not durations.parse(text)
+    except ValueError:
+        return False
 
 
 def _input(name: str, given: Field) -> Iterator[FieldError]:

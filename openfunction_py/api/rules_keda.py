@@ -12,7 +12,7 @@ from openfunction_py.api import rules_scalers
 from openfunction_py.api.fields import Field, FieldError
 from openfunction_py.api.rules_values import at_least, between, one_of
 
-_PERCENTAGE = re.compile(r"([0-9.]+)[ ]*%")
+_PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ ]*%")
 
 
 def errors(keda: Field) -> Iterator[FieldError]:

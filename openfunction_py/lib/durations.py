@@ -32,7 +32,10 @@ def parse(text: str) -> timedelta:
     if body != "0" and (not parts or "".join(number + unit for number, unit in parts) != body):
         raise ValueError(f"{text!r} is no duration; write it like 90s, 1m30s or 1h")
     seconds = sum((Decimal(number) * _SECONDS[unit] for number, unit in parts), Decimal(0))
-    return timedelta(microseconds=float(seconds * 1_000_000)) * (-1 if text.startswith("-") else 1)
+    try:
+        return timedelta(microseconds=float(seconds * 1_000_000)) * (-1 if text.startswith("-") else 1)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is longer than anybody can wait") from error
 
 
 def format(value: timedelta) -> str:  # noqa: A001 - the pair of parse; callers write durations.format

@@ -20,7 +20,7 @@ NATS, STAN, KAFKA = "nats-jetstream", "stan", "kafka"
 LAG_THRESHOLD = "10"
 _RESOURCES = ("cpu", "memory")
 _KAFKA_TYPES = ("pubsub.kafka", "bindings.kafka")
-_PERCENTAGE = re.compile(r"([0-9.]+)[ ]*%")
+_PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ ]*%")
 
 Document = dict[str, Any]
 

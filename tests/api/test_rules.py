@@ -120,6 +120,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         keda(scaledJob={"scalingStrategy": {"customScalingRunningJobPercentage": "half"}}),
         "spec.serving.scaleOptions.keda.scaledJob.scalingStrategy.customScalingRunningJobPercentage",
     ),
+    (
+        keda(scaledJob={"scalingStrategy": {"customScalingRunningJobPercentage": "1.2.3%"}}),
+        "spec.serving.scaleOptions.keda.scaledJob.scalingStrategy.customScalingRunningJobPercentage",
+    ),
     (http(engine="nginx"), "spec.serving.triggers.http.engine"),
     (http(port=70000), "spec.serving.triggers.http.port"),
     (http(port="80"), "spec.serving.triggers.http.port"),
