@@ -198,10 +198,11 @@ class OutputBinding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stored value and its ETag."""
+    """A stored value and its ETag; `until` when it goes by itself, in seconds since the epoch."""
 
     value: bytes
     etag: str
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from openfunction_eventing import clock
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers.port import Conflict, Item, Write
 
+_SWEEP = 60.0
+
 
 async def open(_: Component) -> InMemory:  # noqa: A001 - the name that `drivers` calls
     """An empty store."""
@@ -28,6 +30,7 @@ class InMemory:
     def __init__(self, *, now: Callable[[], float] = clock.monotonic) -> None:
         self._kept: dict[str, _Kept] = {}
         self._now = now
+        self._swept = now()
 
     async def get(self, keys: Sequence[str]) -> dict[str, Item]:
         """See `port.StateStore`."""
@@ -35,12 +38,15 @@ class InMemory:
 
     async def write(self, writes: Sequence[Write]) -> None:
         """See `port.StateStore`; an ETag is compared with what the earlier writes of this call made."""
-        before = dict(self._kept)
+        self._sweep()
+        before = {one.key: self._kept.get(one.key) for one in writes}
         try:
             for one in writes:
                 self._apply(one)
         except Conflict:
-            self._kept = before
+            for key, kept in before.items():
+                self._kept.pop(key, None)
+                self._kept |= {} if kept is None else {key: kept}
             raise
 
     def _apply(self, one: Write) -> None:
@@ -53,7 +59,18 @@ class InMemory:
             self._kept.pop(one.key, None)
             return
         until = None if one.ttl is None else self._now() + one.ttl
-        self._kept[one.key] = _Kept(Item(one.value, str(uuid4())), until)
+        told = None if one.ttl is None else clock.wall() + one.ttl
+        self._kept[one.key] = _Kept(Item(one.value, str(uuid4()), told), until)
+
+    def _sweep(self) -> None:
+        """Now and then let go of what is over and nobody asks for."""
+        now = self._now()
+        if now - self._swept >= _SWEEP:
+            self._swept = now
+            for key in [
+                key for key, kept in self._kept.items() if kept.until is not None and kept.until <= now
+            ]:
+                del self._kept[key]
 
     def _find(self, key: str) -> Item | None:
         kept = self._kept.get(key)

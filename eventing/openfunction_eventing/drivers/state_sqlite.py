@@ -11,7 +11,7 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from openfunction_eventing.component import Component
@@ -68,6 +68,7 @@ class Sqlite:
         self._clean = component.seconds("cleanupInterval", clean)
         self._database: sqlite3.Connection | None = None
         self._one = asyncio.Lock()
+        self._at_work: asyncio.Future[Any] | None = None  # of any type, as only its end is of interest
         self._tasks = Tasks()
         self._trouble = ""
 
@@ -101,12 +102,19 @@ class Sqlite:
                 raise StoreError("the store is closed")
             try:
                 async with asyncio.timeout(self._timeout):
-                    result = await asyncio.shield(asyncio.to_thread(work, database))
+                    await self._left()
+                    self._at_work = asyncio.ensure_future(asyncio.to_thread(work, database))
+                    result: T = await asyncio.shield(self._at_work)
             except (sqlite3.Error, TimeoutError) as error:
                 self._trouble = str(error) or f"it took longer than {self._timeout:g} s"
                 raise StoreError(f"the database {self._place!r} failed: {self._trouble}") from error
             self._trouble = ""
             return result
+
+    async def _left(self) -> None:
+        """Wait for the statements of whoever gave up: there is one connection, and theirs may be half a transaction."""
+        if self._at_work is not None and not self._at_work.done():
+            await asyncio.wait([self._at_work])
 
     def _select(self, database: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Item]:
         found: dict[str, Item] = {}
@@ -114,12 +122,13 @@ class Sqlite:
             some = list(keys[at : at + _MOST])
             marks = ",".join("?" * len(some))
             rows = database.execute(
-                f"SELECT key, value, is_binary, etag FROM {self._table} WHERE key IN ({marks}) AND {_ALIVE}",  # noqa: S608 - the name was checked
+                f"SELECT key, value, is_binary, etag, CAST(strftime('%s', expiration_time) AS REAL) "  # noqa: S608 - the name was checked
+                f"FROM {self._table} WHERE key IN ({marks}) AND {_ALIVE}",
                 some,
             )
-            for key, value, is_binary, etag in rows:
+            for key, value, is_binary, etag, until in rows:
                 text = value.encode() if isinstance(value, str) else bytes(value)
-                found[key] = Item(base64.b64decode(text) if is_binary else text, etag)
+                found[key] = Item(base64.b64decode(text) if is_binary else text, etag, until)
         return found
 
     def _apply_all(self, database: sqlite3.Connection, writes: Sequence[Write]) -> None:
@@ -162,6 +171,7 @@ class Sqlite:
         await self._tasks.end()
         async with self._one:
             database, self._database = self._database, None
+            await self._left()
             if database is not None:
                 await asyncio.to_thread(database.close)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from openfunction_eventing.component import Component
 from openfunction_eventing.drivers.port import Conflict, Item, StateStore, Write
@@ -13,6 +14,14 @@ from openfunction_eventing.sidecar.catalog import Catalog
 
 _SEPARATOR = "||"
 FIRST_WRITE = "first-write"
+TTL_EXPIRE = "ttlExpireTime"
+
+
+def metadata_of(item: Item) -> dict[str, str]:
+    """What Dapr tells of a stored value beside its ETag."""
+    if item.until is None:
+        return {}
+    return {TTL_EXPIRE: datetime.fromtimestamp(int(item.until), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 @dataclass(frozen=True, slots=True)

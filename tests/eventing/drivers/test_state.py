@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from openfunction_eventing import drivers
+from openfunction_eventing import clock, drivers
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.drivers.port import Conflict, StateStore, StoreError, Write
 from openfunction_eventing.drivers.state_in_memory import InMemory
+from openfunction_eventing.drivers.state_sqlite import Sqlite
 
 
 def component(kind: str, folder: Path, **metadata: str) -> Component:
@@ -105,6 +107,47 @@ async def test_a_key_with_a_ttl_goes_by_itself(store: StateStore) -> None:
             await asyncio.sleep(0.05)
     assert set(await store.get(["a", "b", "c"])) == {"b", "c"}
     await store.write([Write("a", b"2", first_write=True)])
+
+
+@pytest.mark.capability("TTL")
+async def test_a_key_tells_when_it_goes(store: StateStore) -> None:
+    before = clock.wall()
+    await store.write([Write("a", b"1", ttl=600), Write("b", b"1")])
+    found = await store.get(["a", "b"])
+    assert found["b"].until is None
+    assert found["a"].until is not None
+    # SQLite counts whole seconds
+    assert int(before) + 600 <= found["a"].until <= clock.wall() + 600
+
+
+async def test_what_is_over_goes_from_memory_also_when_nobody_asks() -> None:
+    now = 100.0
+    store = InMemory(now=lambda: now)
+    await store.write([Write("a", b"1", ttl=5), Write("b", b"1")])
+    now = 200.0
+    await store.write([Write("c", b"1")])
+    assert set(store._kept) == {"b", "c"}
+
+
+async def test_whoever_gives_up_spoils_nobody_s_transaction(tmp_path: Path) -> None:
+    store = cast("Sqlite", await drivers.open(component("state.sqlite", tmp_path)))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(database: sqlite3.Connection) -> None:
+        database.execute("BEGIN IMMEDIATE")
+        begun.set()
+        go_on.wait(20)
+        database.execute("COMMIT")
+
+    asked = asyncio.create_task(store._run(slow))
+    await asyncio.to_thread(begun.wait, 20)
+    asked.cancel()
+    writing = asyncio.create_task(store.write([Write("a", b"1")]))
+    assert not (await asyncio.wait([writing], timeout=0.2))[0]
+    go_on.set()
+    await writing
+    assert set(await store.get(["a"])) == {"a"}
+    await store.close()
 
 
 async def test_in_memory_time_is_an_argument() -> None:

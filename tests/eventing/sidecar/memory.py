@@ -120,7 +120,8 @@ class State:
             if one.value is None:
                 self.items.pop(one.key, None)
             else:
-                self.items[one.key] = Item(one.value, str(next(self._versions)))
+                until = None if one.ttl is None else float(one.ttl)  # written at the beginning of time
+                self.items[one.key] = Item(one.value, str(next(self._versions)), until)
 
     async def close(self) -> None:
         self.items.clear()

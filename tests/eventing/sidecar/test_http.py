@@ -142,8 +142,10 @@ async def test_state_is_saved_read_and_removed(alone: Setup) -> None:
     assert (alone.store.writes[0].key, alone.store.writes[0].ttl) == ("app||k", 9)
     found = await alone.http.get("/v1.0/state/store/k")
     assert (found.json(), found.headers["etag"]) == ({"n": 1}, "1")
+    assert found.headers["metadata.ttlExpireTime"] == "1970-01-01T00:00:09Z"
     bulk = (await alone.http.post("/v1.0/state/store/bulk", json={"keys": ["k", "none"]})).json()
-    assert bulk == [{"key": "k", "data": {"n": 1}, "etag": "1"}, {"key": "none"}]
+    beside = {"ttlExpireTime": "1970-01-01T00:00:09Z"}
+    assert bulk == [{"key": "k", "data": {"n": 1}, "etag": "1", "metadata": beside}, {"key": "none"}]
     wrong = await alone.http.delete("/v1.0/state/store/k", headers={"if-match": "9"})
     assert (wrong.status_code, wrong.json()["errorCode"]) == (409, "ERR_STATE_DELETE")
     assert (await alone.http.delete("/v1.0/state/store/k", headers={"if-match": "1"})).status_code == 204

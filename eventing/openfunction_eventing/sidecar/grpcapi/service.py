@@ -17,7 +17,7 @@ from openfunction_eventing.sidecar.protobuf import Empty
 from openfunction_eventing.sidecar.publishing import Entry
 from openfunction_eventing.sidecar.refusals import Refusal
 from openfunction_eventing.sidecar.sidecar import Sidecar
-from openfunction_eventing.sidecar.states import Change
+from openfunction_eventing.sidecar.states import Change, metadata_of
 
 _Message = Any  # of Dapr's stubs, which are made at import
 _Call = Any  # grpc.aio.ServicerContext, whose stubs are untyped
@@ -111,7 +111,7 @@ class Service(api.DaprServicer):  # type: ignore[misc]  # the stubs have no type
         del context
         found = await self._sidecar.states.get(request.store_name, [request.key])
         item = found.get(request.key, Item(b"", ""))
-        return api.GetStateResponse(data=item.value, etag=item.etag)
+        return api.GetStateResponse(data=item.value, etag=item.etag, metadata=metadata_of(item))
 
     @_refusing
     async def GetBulkState(self, request: _Message, context: _Call) -> _Message:  # noqa: N802
@@ -120,8 +120,8 @@ class Service(api.DaprServicer):  # type: ignore[misc]  # the stubs have no type
         found = await self._sidecar.states.get(request.store_name, list(request.keys))
         nothing = Item(b"", "")
         return api.GetBulkStateResponse(items=[
-            api.BulkStateItem(key=key, data=found.get(key, nothing).value, etag=found.get(key, nothing).etag)
-            for key in request.keys
+            api.BulkStateItem(key=key, data=item.value, etag=item.etag, metadata=metadata_of(item))
+            for key in request.keys for item in [found.get(key, nothing)]
         ])  # fmt: skip
 
     @_refusing

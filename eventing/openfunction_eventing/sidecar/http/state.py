@@ -11,7 +11,7 @@ from functions_framework import jsons
 from openfunction_eventing.drivers.port import Item
 from openfunction_eventing.sidecar import refusals
 from openfunction_eventing.sidecar.http import parts
-from openfunction_eventing.sidecar.states import Change
+from openfunction_eventing.sidecar.states import Change, metadata_of
 
 router = APIRouter()
 
@@ -20,7 +20,10 @@ router = APIRouter()
 async def get(store: str, key: str, request: Request) -> Response:
     """GetState; 204 for a key that is not there."""
     found = (await parts.sidecar(request).states.get(store, [key])).get(key)
-    return parts.empty() if found is None else parts.data(found.value, {"etag": found.etag})
+    if found is None:
+        return parts.empty()
+    beside = {f"metadata.{name}": value for name, value in metadata_of(found).items()}
+    return parts.data(found.value, {"etag": found.etag, **beside})
 
 
 @router.delete("/v1.0/state/{store}/{key:path}")
@@ -96,6 +99,8 @@ def _item(key: str, found: Item | None) -> dict[str, Any]:
     if found is None:
         return {"key": key}
     try:
-        return {"key": key, "data": jsons.loads(found.value), "etag": found.etag}
+        told = {"key": key, "data": jsons.loads(found.value), "etag": found.etag}
+        beside = metadata_of(found)
+        return {**told, "metadata": beside} if beside else told
     except jsons.DecodeError as error:
         return {"key": key, "error": f"the value is no JSON; read it over gRPC: {error}"}
