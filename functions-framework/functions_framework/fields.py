@@ -88,6 +88,11 @@ class Headers(Mapping[str, str]):
         return [value.decode("latin-1") for key, value in self._fields if key.lower() == wanted]
 
     @property
+    def lowered(self) -> Mapping[str, str]:
+        """The same by names in lower case, as HTTP/2 and Dapr write them."""
+        return self._index()
+
+    @property
     def raw(self) -> Fields:
         """The fields as received."""
         return self._fields

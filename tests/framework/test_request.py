@@ -39,6 +39,7 @@ def test_header_names_have_no_case_and_repeated_fields_are_joined() -> None:
     assert "HOST" in got.headers
     assert "other" not in got.headers
     assert dict(got.headers) == {"X-A": "1, 2", "Host": "h"}
+    assert dict(got.headers.lowered) == {"x-a": "1, 2", "host": "h"}
 
 
 def test_json_is_a_property_as_in_flask() -> None:

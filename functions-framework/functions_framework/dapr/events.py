@@ -154,7 +154,7 @@ def raw_data(event: CloudEvent) -> bytes:
 
 def binding_request(request: Request, name: str) -> BindingRequest:
     """The call of a binding that a request carries; its header fields are the metadata."""
-    metadata = {key: value for key, value in request.headers.items() if key not in _CARRIERS}
+    metadata = {key: value for key, value in request.headers.lowered.items() if key not in _CARRIERS}
     return BindingRequest(name, request.body, metadata)
 
 
