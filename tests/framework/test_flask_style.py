@@ -108,6 +108,18 @@ async def test_handlers_answer_in_an_errors_place(site: StartSite) -> None:
     assert (missing.status, missing.json) == (404, {"missing": "NotFound"})
 
 
+async def test_headers_are_sent_as_flask_sends_them(site: StartSite) -> None:
+    def function(request: Any) -> Any:
+        return (
+            flask.Response(status=304) if request.path == "/" else flask.Response(headers={"Location": "/é"})
+        )
+
+    async with site(function) as made:
+        unchanged, located = await made.ask("/"), await made.ask("/x")
+    assert (unchanged.status, "content-type" in unchanged.headers) == (304, False)
+    assert located.headers["location"].upper() == "/%C3%A9"
+
+
 async def test_an_error_that_nothing_handles_is_a_crash(site: StartSite) -> None:
     def fail(request: Any) -> Any:
         raise ValueError("secret")

@@ -142,7 +142,9 @@ def with_files_missing(application: flask.Flask) -> flask.Flask:
 
 def reply_of(answered: flask.Response, context: contextvars.Context | None = None) -> Reply:
     """The answer of a Flask response; one that streams does so in the context of its call, and is closed at its end."""
-    headers = answered.headers.to_wsgi_list()
+    headers = answered.get_wsgi_headers(
+        {}
+    ).to_wsgi_list()  # as sent: none of a body's with 304, ASCII locations
     chunks = _chunks(answered)
     whole = not answered.is_streamed or wsgi.is_short(headers)
     if whole:
