@@ -103,8 +103,9 @@ class Sqlite:
             try:
                 async with asyncio.timeout(self._timeout):
                     await self._left()
-                    self._at_work = asyncio.ensure_future(asyncio.to_thread(work, database))
-                    result: T = await asyncio.shield(self._at_work)
+                    working = asyncio.get_running_loop().run_in_executor(None, work, database)
+                    self._at_work = working
+                    result = await asyncio.shield(working)
             except (sqlite3.Error, TimeoutError) as error:
                 self._trouble = str(error) or f"it took longer than {self._timeout:g} s"
                 raise StoreError(f"the database {self._place!r} failed: {self._trouble}") from error

@@ -139,13 +139,13 @@ async def test_whoever_gives_up_spoils_nobody_s_transaction(tmp_path: Path) -> N
         go_on.wait(20)
         database.execute("COMMIT")
 
-    asked = asyncio.create_task(store._run(slow))
-    await asyncio.to_thread(begun.wait, 20)
-    asked.cancel()
-    writing = asyncio.create_task(store.write([Write("a", b"1")]))
-    assert not (await asyncio.wait([writing], timeout=0.2))[0]
-    go_on.set()
-    await writing
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(store._run(slow))
+        await asyncio.to_thread(begun.wait, 20)
+        asked.cancel()
+        writing = group.create_task(store.write([Write("a", b"1")]))
+        assert not (await asyncio.wait([writing], timeout=0.2))[0]
+        go_on.set()
     assert set(await store.get(["a"])) == {"a"}
     await store.close()
 
