@@ -229,6 +229,61 @@ async def test_a_broken_handshake_is_refused(site: StartSite, lack: str) -> None
         assert (await at.ask("/")).status == 426
 
 
+def handshake(version: str = "1.1", **fields: str) -> bytes:
+    given = {
+        "host": "x", "connection": "upgrade", "upgrade": "websocket", "sec_websocket_version": "13",
+        "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==", **fields,
+    }  # fmt: skip
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in given.items())
+    return f"GET / HTTP/{version}\r\n{lines}\r\n".encode()
+
+
+async def test_another_version_is_told_ours(site: StartSite) -> None:
+    async with site(echo) as at:
+        client = await at.client()
+        await client.send(handshake(sec_websocket_version="8"))
+        reply = await client.reply()
+        assert (reply.status, reply.headers["sec-websocket-version"]) == (426, "13")
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (handshake(sec_websocket_key="x"), 400),
+        (handshake(sec_websocket_key="dGhlIHNhbXBsZQ=="), 400),
+        (handshake("1.0"), 426),
+    ],
+)
+async def test_what_is_no_handshake_is_refused(site: StartSite, sent: bytes, status: int) -> None:
+    async with site(echo) as at:
+        client = await at.client()
+        await client.send(sent)
+        assert (await client.reply()).status == status
+        client.close()
+
+
+async def test_what_comes_with_the_handshake_is_not_lost(site: StartSite) -> None:
+    async with site(echo) as at:
+        client = await at.client()
+        await client.send(handshake() + b"\x81\x85\x00\x00\x00\x00early")
+        await client.reader.readuntil(b"\r\n\r\n")
+        assert await asyncio.wait_for(client.reader.readexactly(7), 20) == b"\x81\x05early"
+        client.close()
+
+
+async def test_a_client_in_the_middle_of_too_large_a_message_is_told_and_not_reset(site: StartSite) -> None:
+    async with site(echo) as at:
+        client = await at.client()
+        await client.send(handshake())
+        await client.reader.readuntil(b"\r\n\r\n")
+        piece = b"\xff" + (1 << 18).to_bytes(8) + bytes(4) + bytes(1 << 18)
+        await client.send(b"\x02" + piece + (b"\x00" + piece) * 30)
+        rest = await asyncio.wait_for(client.reader.read(), 20)
+        assert rest[2:4] == (1009).to_bytes(2)
+        client.close()
+
+
 async def test_bytes_that_are_no_frame_end_the_conversation(site: StartSite) -> None:
     async with site(echo) as at:
         client = await http.Client.open(at.port)

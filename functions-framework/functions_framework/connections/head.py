@@ -18,6 +18,7 @@ REASONS = {
     400: "This is no valid HTTP request.",
     408: "The request did not arrive in time.",
     413: "The request's body is larger than this function accepts.",
+    414: "The request's target is longer than this function accepts.",
     417: "Of expectations only 100-continue is met.",
     431: "The request's header fields are larger than this function accepts.",
     501: "This server is no proxy, and of transfer codings it knows only chunked.",

@@ -47,7 +47,7 @@ class Heading:
         self._looked = len(fields)
         # What came in few bytes is not too large.
         if self._fed + self._came > self._limits.max_head and self._is_head_too_large():
-            self._refuse(431)
+            self._refuse(self._what_is_too_large())
             return
         for name, value in fields if not first else fields[first:]:
             noted = _NAMES.get(name)
@@ -59,6 +59,9 @@ class Heading:
     def _is_head_too_large(self) -> bool:
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._fields)
         return size > self._limits.max_head
+
+    def _what_is_too_large(self) -> int:
+        return 414 if len(self._target) > self._limits.max_head else 431  # RFC 9110 §15.5.15
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"host":

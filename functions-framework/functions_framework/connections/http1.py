@@ -143,6 +143,8 @@ class Connection(heading.Heading, asyncio.Protocol):
 
     def upgrade(self, exchange: Exchange) -> Any:  # Any: sockets.WebSocket, loaded late
         """Go on as a WebSocket; None where the request asks for none or the extra is missing."""
+        if exchange.old:  # RFC 9110 §7.8: of an old client it is ignored
+            return None
         socket = takeover.websocket(self._site, self.hand_over, exchange.request)
         exchange.answered = socket is not None
         return socket
@@ -181,7 +183,7 @@ class Connection(heading.Heading, asyncio.Protocol):
         if not self._got_headers:
             self._look_at_fields()
             if self._fed > slack:
-                self._refuse(431)
+                self._refuse(self._what_is_too_large())
         elif len(self._fields) > self._looked and self._is_head_too_large():
             self._refuse(431)  # trailers without end
         elif self._fed - self._body_size > slack + self._body_size * _CHUNK_OVERHEAD:

@@ -6,6 +6,7 @@ Framing and handshake are the package wsproto's; the pace, the limits and the en
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
@@ -17,6 +18,8 @@ from functions_framework.request import Request
 Message = str | bytes
 _QUEUE = 32  # messages that wait for the function before the client has to
 _CLOSE_WITHIN = 5.0
+_LINGER = 1.0
+_VERSION, _KEY_SIZE = "13", 16
 _PING_AFTER = 30.0
 _SILENT = 90.0  # without a word, not even the answer to a ping
 NORMAL, GOING_AWAY, TOO_LARGE, FAILED = 1000, 1001, 1009, 1011
@@ -29,6 +32,18 @@ class WebSocketClosed(errors.FrameworkError):  # an end, not always an error
         super().__init__(f"the WebSocket is closed: {code} {reason}".rstrip())
         self.code: int = code
         self.reason: str = reason
+
+
+class VersionError(errors.HttpError):
+    """The client speaks another version of the protocol: 426, and ours in a field (RFC 6455 §4.4)."""
+
+    def __init__(self) -> None:
+        super().__init__(426, f"Of the WebSocket protocol only version {_VERSION} is spoken.")
+
+    @property
+    def lines(self) -> bytes:
+        """The version."""
+        return b"sec-websocket-version: %b\r\nupgrade: websocket\r\n" % _VERSION.encode()
 
 
 class WebSocket:
@@ -98,6 +113,7 @@ class Wire(asyncio.Protocol):
         self._events: Any = events  # Any: the module, which may be missing when this one is imported
         self._errors: Any = (utilities.RemoteProtocolError, utilities.LocalProtocolError)
         self._site = site
+        _check(request)
         self._ws = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
         try:
             self._ws.initiate_upgrade_connection(
@@ -113,7 +129,8 @@ class Wire(asyncio.Protocol):
         self._arrived: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._blocked = self._reading_paused = False
-        self._accepted = False
+        self._accepted = self._lingers = False
+        self._early = b""  # what came before the handshake was complete
         self._ended: WebSocketClosed | None = None
         self._touched = self._pinged = site.loop.time()
 
@@ -142,14 +159,23 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take messages in; answer pings and closes."""
         self._touched = self._site.loop.time()
+        if self._lingers:
+            return
+        if not self._accepted:
+            self._keep(data)
+            return
         try:
             self._ws.receive_data(data)
             for event in self._ws.events():
                 self._handle(event)
         except self._errors as error:
             hint = getattr(error, "event_hint", None)
-            self._write(hint if hint is not None else self._events.CloseConnection(1002))
-            self._finish(1002, str(error))
+            self._give_up(hint if hint is not None else self._events.CloseConnection(1002), 1002, str(error))
+
+    def _keep(self, data: bytes) -> None:
+        self._early += data
+        if len(self._early) > self._site.limits.max_message:
+            self._finish(TOO_LARGE, "too much before the handshake was complete")
 
     def _handle(self, event: Any) -> None:  # Any: wsproto's events, loaded late
         kinds = self._events
@@ -165,8 +191,8 @@ class Wire(asyncio.Protocol):
     def _take(self, event: Any) -> None:  # Any: as above
         self._size += len(event.data)
         if self._size > self._site.limits.max_message:
-            self._write(self._events.CloseConnection(TOO_LARGE, "message too large"))
-            self._finish(TOO_LARGE, "message too large")
+            told = "message too large"
+            self._give_up(self._events.CloseConnection(TOO_LARGE, told), TOO_LARGE, told)
             return
         self._pieces.append(event.data)
         if event.message_finished and self._ended is None:
@@ -187,6 +213,9 @@ class Wire(asyncio.Protocol):
         if not self._accepted:
             self._accepted = True
             self._write(self._events.AcceptConnection(subprotocol=subprotocol, extra_headers=fields))
+            early, self._early = self._early, b""
+            if early:
+                self.data_received(early)
 
     async def next(self) -> Message:
         """The next message; raises WebSocketClosed."""
@@ -264,6 +293,15 @@ class Wire(asyncio.Protocol):
         for waiter in (self._arrived, self._drained):
             _wake(waiter)
 
+    def _give_up(self, event: Any, code: int, reason: str) -> None:  # Any: as above
+        """Say why and close; what the client still sends is dropped, or it would see a reset in the place of that."""
+        self._write(event)
+        self._end(code, reason)
+        if self._transport is not None and not self._transport.is_closing():
+            self._lingers = True
+            self._transport.write_eof()
+            self._site.loop.call_later(_LINGER, self.close)
+
     def _finish(self, code: int, reason: str) -> None:
         self._end(code, reason)
         self.close()
@@ -311,6 +349,20 @@ def open_on(
 def conclude(socket: WebSocket, error: BaseException | None) -> None:
     """The function of this WebSocket has ended."""
     socket._wire.conclude(error)  # noqa: SLF001  # one part in two classes
+
+
+def _check(request: Request) -> None:
+    """What RFC 6455 §4.2.1 asks of a handshake and the package does not; raises HttpError."""
+    if (
+        request.headers.get("sec-websocket-version", _VERSION) != _VERSION
+    ):  # without one, the package complains
+        raise VersionError
+    try:
+        key = base64.b64decode(request.headers.get("sec-websocket-key", ""), validate=True)
+    except ValueError:  # also of text that is not ASCII
+        key = b""
+    if len(key) != _KEY_SIZE:
+        raise errors.BadRequest("This is no WebSocket handshake: Sec-WebSocket-Key is no base64 of 16 bytes.")
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

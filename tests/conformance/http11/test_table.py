@@ -24,7 +24,7 @@ DIFFERENCES: dict[str, str] = {
     "version 2.0": "as above",
     "more fields than the limit": _LIMIT,
     "fields larger than the limit": _LIMIT,
-    "a target larger than the limit": "431 says what is wrong; uvicorn says 400",
+    "a target larger than the limit": "414 says what is wrong; uvicorn says 400",
     "no host": _HOST_RULE,
     "two hosts": _HOST_RULE,
     "a host with a user": _HOST_RULE,
