@@ -17,6 +17,11 @@ _HOSTNAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-
 _ADDRESS = re.compile(r"[0-9.]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ROUTE_LIMIT = 16
+_CONTAINER = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_CONTAINER_RULE = (
+    "use at most 63 lower case letters, digits and '-', starting and ending with a letter or digit"
+)
+FUNCTION = "function"  # the container that the build's image fills
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 
@@ -30,6 +35,8 @@ def errors(serving: Field) -> Iterator[FieldError]:
     yield from one_of(serving["workloadType"], *WORKLOADS)
     yield from _tracing(serving["tracing"])
     yield from _template(serving["template"])
+    if serving["workloadType"].text != "Job":
+        yield from one_of(serving["template.restartPolicy"], "Always")
     for key, value in serving["params"].entries():
         if not _VARIABLE.fullmatch(key):
             yield value.invalid(f"{key!r} is no name of a variable; use letters, digits, '_', '-' and '.'")
@@ -88,6 +95,10 @@ def _template(template: Field) -> Iterator[FieldError]:
         if name in seen:
             yield FieldError(container["name"].path, DUPLICATE, f"{name!r} is given twice")
         seen.add(name)
+        if name and not _CONTAINER.fullmatch(name):
+            yield container["name"].invalid(f"{name!r} is no name of a container; {_CONTAINER_RULE}")
+        if name and name != FUNCTION and not container["image"].text:
+            yield container["image"].required(f"name the image that {name} runs; {FUNCTION} alone has one")
 
 
 def warnings(serving: Field) -> Iterator[str]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from openfunction_py.api import admission, scheme, structure
-from openfunction_py.apiserver import defaults, immutable, listtypes, managed, status
+from openfunction_py.apiserver import defaults, demands, immutable, listtypes, managed, status
 from openfunction_py.apiserver.request import Target
 from openfunction_py.apiserver.store import Outcome
 from openfunction_py.lib import clock
@@ -89,6 +89,9 @@ def admitted(write: Write, new: Document, old: Document | None) -> tuple[Documen
         result = write.admit(write.resource, "CREATE" if old is None else "UPDATE", new, old)
     except admission.Invalid as error:
         raise _invalid(write, new, error.errors) from error
+    missing = demands.causes(write.resource, result.object, old)
+    if missing:
+        raise status.invalid(_subject(write, new), missing)
     warnings = result.warnings
     if write.validation != "Warn":
         warnings = tuple(text for text in warnings if not text.startswith("unknown field"))
@@ -97,8 +100,12 @@ def admitted(write: Write, new: Document, old: Document | None) -> tuple[Documen
 
 def _invalid(write: Write, document: Document, errors: Iterable[admission.FieldError]) -> status.StatusError:
     causes = [status.Cause(found.path, found.reason, found.message) for found in errors]
+    return status.invalid(_subject(write, document), causes)
+
+
+def _subject(write: Write, document: Document) -> status.Subject:
     name = document["metadata"].get("name") or document["metadata"].get("generateName") or ""
-    return status.invalid(write.target.named(str(name)).subject, causes)
+    return write.target.named(str(name)).subject
 
 
 def _refuse_unknown(resource: scheme.Resource, document: Document) -> None:

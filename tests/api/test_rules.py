@@ -144,9 +144,18 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "spec.serving.tracing.provider.exporter.endpoint",
     ),
     (
-        {"serving": {"template": {"containers": [{"name": "a"}, {"name": "a"}]}}},
+        {"serving": {"template": {"containers": [{"name": "a", "image": "i"}, {"name": "a", "image": "i"}]}}},
         "spec.serving.template.containers[1].name",
     ),
+    (
+        {"serving": {"template": {"containers": [{"name": "../a", "image": "i"}]}}},
+        "spec.serving.template.containers[0].name",
+    ),
+    (
+        {"serving": {"template": {"containers": [{"name": "function"}, {"name": "a"}]}}},
+        "spec.serving.template.containers[1].image",
+    ),
+    ({"serving": {"template": {"restartPolicy": "Never"}}}, "spec.serving.template.restartPolicy"),
     (dapr("topic", "missing"), "spec.serving.triggers.dapr[0].topic"),
     (dapr(None, "in", {"name": "in"}), "spec.serving.triggers.dapr[1].name"),
     (dapr(None, "in", type="bindings.cron"), "spec.serving.triggers.dapr[0].type"),

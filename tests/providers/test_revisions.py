@@ -115,6 +115,21 @@ async def test_minimum_scale_is_where_a_revision_starts(fresh: houses.House) -> 
     assert (found.spec.replicas, found.status.ready_replicas) == (3, 3)
 
 
+async def test_what_the_server_refuses_as_a_deployment_is_told(fresh: houses.House) -> None:
+    body = service().to_wire()
+    body["spec"]["template"]["spec"]["containers"].append({"name": "Side_Car", "image": "i"})
+    await fresh.client.apply(knative.KnativeService.model_validate(body), manager="test")
+
+    def refused(one: knative.Revision) -> bool:
+        found = meta.find_condition(one.status.conditions, "Ready")
+        return (
+            found is not None and (found.status, found.reason) == ("False", "InvalidDeployment")
+            and "containers[1].name" in found.message
+        )  # fmt: skip
+
+    await fresh.until(knative.Revision, FIRST, refused)
+
+
 async def test_wrong_scaling_annotations_are_all_named(fresh: houses.House) -> None:
     wrong = {"autoscaling.knative.dev/min-scale": "x", "autoscaling.knative.dev/target": "0"}
     await fresh.client.apply(service(**wrong), manager="test")

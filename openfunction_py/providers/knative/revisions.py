@@ -51,7 +51,10 @@ class Reconciler:
             return types.Result()
         deployment = self._deployments.get(request.namespace, names.deployment(request.name))
         scaler = self._scalers.get(request.namespace, request.name)
-        await self._make(current, scaling, deployment, scaler)
+        refusal = await self._make(current, scaling, deployment, scaler)
+        if refusal:
+            await self._write(current, [refusal], scaler)
+            return types.Result()
         pods = self._pods.list(request.namespace, labels={names.REVISION_UID: current.metadata.uid})
         judged = health.judge(deployment, scaler, pods, current.status.conditions)
         await self._write(current, judged, scaler)
@@ -63,22 +66,30 @@ class Reconciler:
         scaling: spec.Spec,
         deployment: apps.Deployment | None,
         scaler: autoscaling.PodAutoscaler | None,
-    ) -> None:
+    ) -> verdicts.Verdict | None:
+        """Both children; why the server refuses the Deployment, which asking again does not change."""
         wanted = resources.make_pod_autoscaler(current, scaling)
+        created = None
         async with asyncio.TaskGroup() as group:
             if deployment is None:
-                group.create_task(self._create_deployment(current, scaling))
+                created = group.create_task(self._create_deployment(current, scaling))
             if children.outdated(scaler, wanted):
                 group.create_task(self._client.apply(wanted, manager=MANAGER))
+        return created.result() if created else None
 
-    async def _create_deployment(self, current: knative.Revision, scaling: spec.Spec) -> None:
+    async def _create_deployment(
+        self, current: knative.Revision, scaling: spec.Spec
+    ) -> verdicts.Verdict | None:
         """Create, never apply: an apply would own the replica count and fight the autoscaler."""
         replicas = max(scaling.initial_scale, scaling.min_scale)
         made = resources.make_deployment(current, replicas=replicas, deadline=scaling.progress_deadline)
         try:
             await self._client.create(made)
         except errors.AlreadyExists:
-            return  # made by an earlier look that this cache has not seen yet
+            return None  # made by an earlier look that this cache has not seen yet
+        except errors.Invalid as error:
+            return verdicts.Verdict("ResourcesAvailable", "False", "InvalidDeployment", str(error))
+        return None
 
     async def _write(
         self,
