@@ -79,6 +79,38 @@ def test_a_source_that_nobody_takes_has_the_reason_of_a_buildpack(
     assert (found.reason, found.message) == ("BuilderUnsupported", "not mine")
 
 
+def test_a_detection_that_ends_with_an_error_leaves_the_source_to_the_next_group(
+    shop: Workshop, hello: Path, packs: Path
+) -> None:
+    buildpack(packs, "a", detect="#!/bin/sh\necho out of order\nexit 3\n")
+    buildpack(packs, "b", detect=FAIL)
+    found = build(shop, hello)
+    assert found.reason == "BuildFailed"
+    assert found.message == "detect of a ended with 3\nout of order"
+    buildpack(packs, "c")
+    assert build(shop, hello).digest
+
+
+def test_a_later_buildpack_builds_with_the_layers_of_earlier_ones(
+    shop: Workshop, hello: Path, packs: Path
+) -> None:
+    kit = (
+        '#!/bin/sh\ncd "$CNB_LAYERS_DIR"; mkdir -p kit/bin kit/env.build kit/env.launch\n'
+        "printf '#!/bin/sh\\necho $SAID' > kit/bin/tool; chmod 755 kit/bin/tool; printf in > kit/env.build/SAID\n"
+        "printf out > kit/env.launch/SAID; printf '[types]\\nbuild = true\\n' > kit.toml\n"
+    )
+    use = (
+        '#!/bin/sh\ncd "$CNB_LAYERS_DIR"\n'
+        'printf \'[[labels]]\\nkey = "tool"\\nvalue = "%s"\\n\' "$(tool)" > launch.toml\n'
+    )
+    buildpack(packs, "a", build=kit)
+    buildpack(packs, "b", build=use)
+    (packs / "order.toml").write_text(
+        '[[order]]\ngroup = [{id = "a", version = "1"}, {id = "b", version = "1"}]\n'
+    )
+    assert labels(shop, build(shop, hello).digest)["tool"] == "in"
+
+
 def test_a_cached_layer_is_there_again_in_the_next_build(shop: Workshop, hello: Path, packs: Path) -> None:
     buildpack(packs, "a", build=COUNT)
     assert [labels(shop, build(shop, hello).digest)["builds-before"] for _ in range(3)] == ["0", "1", "2"]

@@ -210,6 +210,9 @@ def test_environment_files_and_exec_d_say_what_a_process_sees(tmp_path: Path) ->
             "env.launch/JOINED.delim": ":",
             "env.launch/JOINED.default": "never",
             "env.launch/web/ONLY_WEB": "yes",
+            "env.launch/ODD.txt": "no variable",
+            "bin/tool": "",
+            "lib/libtool.so": "",
             "exec.d/all": "#!/bin/sh\necho 'SAID = \"in '$CNB_APP_DIR'\"' >&3\n",
             "exec.d/web/more": "#!/bin/sh\necho 'WEB = \"web\"' >&3\n",
             "exec.d/worker/more": "#!/bin/sh\nexit 1\n",
@@ -223,4 +226,7 @@ def test_environment_files_and_exec_d_say_what_a_process_sees(tmp_path: Path) ->
     assert env["REPLACED"] == "one\n"
     assert env["JOINED"] == "two"
     assert env["ONLY_WEB"] == "yes"
+    assert "ODD" not in env
+    assert env["PATH"] == f"{layer}/bin:{launch.PATH}"
+    assert env["LD_LIBRARY_PATH"] == f"{layer}/lib"
     assert (env["SAID"], env["WEB"]) == (f"in {tmp_path}/workspace", "web")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,6 +180,41 @@ def test_uvs_decisive_lines_have_neither_boxes_nor_news(parts: Parts) -> None:
         "Because nope was not found in the package registry and you require nope, we can conclude",
         "that your requirements are unsatisfiable.",
     ]
+
+
+class Uv:
+    """A resolver that counts its calls."""
+
+    def __init__(self) -> None:
+        self.env: dict[str, str] = {}
+        self.calls = 0
+
+    def run(self, *_words: str, cwd: Path) -> str:
+        """A lock of this call."""
+        assert cwd.is_dir()
+        self.calls += 1
+        return f"a=={self.calls}\n"
+
+
+def test_a_lock_is_as_old_as_it_was_when_its_layer_comes_back(parts: Parts, tmp_path: Path) -> None:
+    wheels = workshop.write(tmp_path / "wheels", {"openfunction_functions_framework-1-py3-none-any.whl": ""})
+    store = parts.dependencies.Store(tmp_path / "cache", uv=(uv := Uv()), wheels=wheels, app=tmp_path)
+    wanted = parts.requirements.Wanted(lines=["a"])
+    assert store.lock(wanted) == "a==1\n"
+    lock, made = (next((tmp_path / "cache" / "locks").glob(f"*{end}")) for end in (".txt", ".made"))
+    os.utime(lock, (315532801, 315532801))  # as our lifecycle brings it back
+    assert (store.lock(wanted), uv.calls) == ("a==1\n", 1)
+    made.write_text(str(int(made.read_text()) - parts.dependencies.LOCK_SECONDS - 1))
+    os.utime(lock)  # as upstream's does
+    assert store.lock(wanted) == "a==2\n"
+
+
+def test_a_cache_that_nobody_tidies_up_keeps_what_the_last_lock_needs(parts: Parts, tmp_path: Path) -> None:
+    store = parts.dependencies.Store(tmp_path, uv=Uv(), wheels=tmp_path, app=tmp_path)
+    for name in ("old", "new"):
+        workshop.write(tmp_path / "dependencies" / name, {"a.py": ""})
+    store.forget_all_but(tmp_path / "dependencies" / "new")
+    assert [path.name for path in (tmp_path / "dependencies").iterdir()] == ["new"]
 
 
 def test_what_tells_of_the_machine_is_taken_out_of_an_installation(parts: Parts, tmp_path: Path) -> None:

@@ -120,13 +120,20 @@ def test_the_image_of_upstreams_lifecycle_answers(pair: Pair, serving: str) -> N
 
 
 def test_upstreams_lifecycle_builds_again_from_its_cache_without_a_network(pair: Pair) -> None:
-    before = pair.cluster.manifest()
+    before, locks = pair.cluster.manifest(), kept_locks(pair)
     pair.cluster.given(pair.sample.source, pair.sample.env)
     done = pair.cluster.phase("creator", upstream.IMAGE, alone=True)
     assert done.returncode == 0, done.stdout
     assert "taken from an earlier build with the same lock" in done.stdout
     assert "cannot be reached" not in done.stdout
+    assert kept_locks(pair) == locks != {}
     assert pair.cluster.manifest() == before
+
+
+def kept_locks(pair: Pair) -> dict[str, str]:
+    """The locks among the downloads, and when each was made."""
+    folder = pair.cluster.root / "layers" / both.KEY / "downloads" / "locks"
+    return {path.name: path.read_text() for path in folder.iterdir()}
 
 
 @dataclass(frozen=True)
