@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from functions_framework import exits, response, wsgi
 from functions_framework.connections import websocket
 from functions_framework.request import Request
-from functions_framework.response import Reply, Response
+from functions_framework.response import Reply
 
 Message: TypeAlias = MutableMapping[str, Any]
 Application: TypeAlias = Callable[
@@ -117,6 +117,7 @@ class _Run:
         self._start: Message | None = None
         self._reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
+        self._whole = False  # its last piece has come
 
     async def begin(self, made: dict[str, Any]) -> Reply:
         """Run until the answer is known."""
@@ -131,7 +132,12 @@ class _Run:
             raise
 
     async def _call(self, made: dict[str, Any]) -> None:
-        await self._application(made, self._receive, self._send)
+        try:
+            await self._application(made, self._receive, self._send)
+        except (SystemExit, KeyboardInterrupt) as error:  # which would end the loop, and the calls of others
+            raise RuntimeError(f"the ASGI application raised {error!r}") from error
+        if self._reply.done() and not self._whole:
+            raise RuntimeError("the ASGI application ended before the end of its answer")
 
     async def _receive(self) -> Message:
         if self._body is not None:
@@ -152,6 +158,7 @@ class _Run:
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         if self._start is None:
             raise RuntimeError("the ASGI application sent a body before http.response.start")
+        self._whole = self._whole or not more
         if not self._reply.done():
             self._reply.set_result(self._made(self._chunks() if more else body))
             if not more:
@@ -169,7 +176,7 @@ class _Run:
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in self._start.get("headers", ())
         ]
-        return response.answer(Response(body, self._start["status"], pairs))
+        return response.passed_on(self._start["status"], pairs, body)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         finished = False
@@ -238,4 +245,6 @@ class Lifespan:
             await self._application(made, self._orders.get, self._told.put)
         except Exception:  # noqa: BLE001  # ASGI: an application without lifespan raises, and is served without
             _log.debug("The application has no lifespan", exc_info=True)
+        except (SystemExit, KeyboardInterrupt) as error:
+            await self._told.put({"type": "lifespan.startup.failed", "message": f"it raised {error!r}"})
         await self._told.put({"type": "lifespan.none"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from functions_framework import errors, jsons, reasons
@@ -27,12 +28,14 @@ class Stream:
         chunks: gives bytes, str, anything that JSON holds (a line each), or an `sse.Event`; one of an async
             generator runs on the loop, another one in threads.
         events: items are server-sent events, because the content type says so.
+        bare: the lines are all that is told, so that no content type is added.
     """
 
     status: int
     lines: bytes
     chunks: AsyncIterable[Any] | Iterator[Any]  # Any: encoded by flow.py
     events: bool = False
+    bare: bool = False
 
 
 Reply: TypeAlias = Answer | Stream
@@ -111,6 +114,16 @@ def answer(result: object) -> Reply:
     if kind is bytes:
         return 200, _BYTES_TYPE, result  # type: ignore[return-value]  # kind says bytes
     return _spelt_out(result)
+
+
+def passed_on(status: int, headers: HeaderInput, body: object) -> Reply:
+    """The answer of another framework, which may tell no content type; raises ValueError as `answer`."""
+    made = Response(body, status, headers)
+    if any(name.lower() == "content-type" for name in made.headers):
+        return answer(made)
+    made.headers["content-type"] = ()
+    reply = answer(made)
+    return replace(reply, bare=True) if isinstance(reply, Stream) else reply
 
 
 def plain(status: int, text: str, *, lines: bytes = b"") -> Answer:

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from functions_framework import response
 from functions_framework.request import Request
-from functions_framework.response import Reply, Response
+from functions_framework.response import Reply
 
 _KEPT = 1 << 20
 Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -107,7 +107,7 @@ def is_short(headers: Iterable[tuple[str, str]]) -> bool:
 
 def answer(status: int, headers: Iterable[tuple[str, str]], body: bytes | Iterator[bytes]) -> Reply:
     """The answer of what a WSGI framework says."""
-    return response.answer(Response(body, status, headers))
+    return response.passed_on(status, headers, body)
 
 
 def _add(made: dict[str, Any], name: str, value: str) -> None:

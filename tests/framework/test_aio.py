@@ -185,6 +185,63 @@ async def test_an_asgi_function_is_served_and_its_error_is_a_crash(site: StartSi
     assert (fine.body, fine.headers["x-a"], fail.status, silent.status) == (b"done", "1", 500, 500)
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_an_asgi_application_that_exits_ends_no_other_call(
+    site: StartSite, error: BaseException
+) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    async with site(application) as made:
+        assert [(await made.ask("/")).status for _ in range(2)] == [500, 500]
+
+
+async def test_an_asgi_application_that_ends_in_the_middle_breaks_its_answer_off(site: StartSite) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"part", "more_body": True})
+
+    async with site(application) as made:
+        client = await made.client()
+        await client.send(http.request("/"))
+        rest = await asyncio.wait_for(client.reader.read(), 20)
+        assert b"part" in rest
+        assert not rest.endswith(b"0\r\n\r\n")
+        client.close()
+
+
+async def test_an_application_that_tells_no_content_type_has_none(site: StartSite) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": scope["path"] == "/more"})
+        if scope["path"] == "/more":
+            await send({"type": "http.response.body", "body": b"two"})
+
+    def wsgis(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return iter([b"one", b"two"])
+
+    @functions_framework.aio.http
+    async def starlettes(request: Request) -> Response:
+        return Response("raw")
+
+    async with site(application) as made:
+        replies = [await made.ask("/"), await made.ask("/more")]
+    for function in (wsgis, starlettes):
+        async with site(function) as made:
+            replies.append(await made.ask("/"))
+    assert [(reply.status, reply.headers.get("content-type")) for reply in replies] == [(200, None)] * 4
+
+
+async def test_the_path_is_a_variable_as_in_googles_route(site: StartSite) -> None:
+    @functions_framework.aio.http
+    async def function(request: Request) -> dict[str, Any]:
+        return dict(request.path_params)
+
+    async with site(function) as made:
+        assert [(await made.ask(path)).json for path in ("/", "/a/b%20c")] == [{}, {"path": "a/b c"}]
+
+
 async def test_a_wsgi_application_is_served(site: StartSite) -> None:
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read()
@@ -285,6 +342,14 @@ async def test_a_start_up_that_fails_says_so() -> None:
     with pytest.raises(exits.StartError, match="no model") as caught:
         await asgi.Lifespan(application).start()
     assert caught.value.reason == "StartupFailed"
+
+
+async def test_a_start_up_that_exits_says_so() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise SystemExit(4)
+
+    with pytest.raises(exits.StartError, match=r"start-up failed: it raised SystemExit\(4\)"):
+        await asgi.Lifespan(application).start()
 
 
 async def test_an_application_without_lifespan_is_served_without() -> None:

@@ -121,6 +121,8 @@ async def run(
 
 
 def _head(stream: response.Stream, kind: bytes) -> bytes:
+    if stream.bare:
+        return stream.lines
     if b"content-type: " not in stream.lines:
         return stream.lines + kind
     no_cache = stream.events and b"cache-control: " not in stream.lines

@@ -60,6 +60,7 @@ class Instance:
         self._patience: asyncio.TimerHandle | None = None
         self._hung = ""
         self.ending: bool = False
+        self.serves: bool = False
 
     def drain(self, seconds: float) -> None:
         """Finish what is under way within this time, then end."""
@@ -97,6 +98,7 @@ class Instance:
         await site.start(listener, beside=beside.socket if beside else None)
         if self._program.starts:
             await self._start_up(site)
+        self.serves = True
         if keeper is not None:
             keeper.ready()
         if listening is not None:
@@ -217,7 +219,7 @@ def serve(
     try:
         loop.run_until_complete(running)
     except eager.FATAL as error:
-        if running.done():
+        if running.done() or not instance.serves:
             raise
         # A task or a signal handler of the user's: it ends the process, but not the answers of others.
         _log.error("Outside of a call %s; this process answers what it has, and ends", eager.exited(error))

@@ -20,7 +20,7 @@ from functions_framework import asgi, response, signatures
 from functions_framework.function import Function
 from functions_framework.registry import Note
 from functions_framework.request import Request
-from functions_framework.response import Reply, Response
+from functions_framework.response import Reply
 
 
 def adapt(name: str, written: Callable[..., Any], note: Note) -> Function:
@@ -53,7 +53,10 @@ def request_of(received: Request) -> StarletteRequest:
         return {"type": "http.request", "body": received.body, "more_body": False}
 
     made = asgi.scope(received)
-    made["path_params"] = dict(received.path_params)
+    # What Google's own route gives; a path of ours has its own variables.
+    made["path_params"] = dict(
+        received.path_params or ({"path": path} if (path := received.path[1:]) else {})
+    )
     return StarletteRequest(made, receive)
 
 
@@ -96,7 +99,7 @@ def _render(result: Any) -> Reply:
         return result
     if isinstance(result, StarletteResponse):
         pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in result.raw_headers]
-        return response.answer(Response(bytes(result.body), result.status_code, pairs))
+        return response.passed_on(result.status_code, pairs, bytes(result.body))
     if isinstance(result, tuple) and len(result) == 3 and isinstance(result[2], bytes):
         return cast("Reply", result)  # what asgi.run gave
     return response.answer(result)
