@@ -99,6 +99,8 @@ def _failure(error: Exception) -> status.StatusError:
         return status.expired(
             "The provided continue parameter or resource version is too old; list again without it"
         )
+    if isinstance(error, RecursionError):  # a patch is read before there is an object
+        return status.bad_request("the body is nested too deeply")
     if isinstance(error, store.FutureRevisionError):
         return status.not_given_yet(str(error))
     if isinstance(error, database.StoreError):

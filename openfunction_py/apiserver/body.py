@@ -16,6 +16,7 @@ from openfunction_py.apiserver import protobuf, status
 from openfunction_py.apiserver.request import Target
 
 LIMIT = 3 << 20
+DEEPEST = 150  # levels of an object; typed readers of it stop at 255
 
 Document = dict[str, Any]
 
@@ -120,10 +121,16 @@ def _place(metadata: Document, target: Target) -> None:
         metadata.pop("namespace", None)
 
 
-def without_nulls(value: Any) -> Any:
-    """A value without null fields, which mean absent in an object."""
+def without_nulls(value: Any, levels: int = DEEPEST) -> Any:
+    """A value without null fields, which mean absent in an object.
+
+    Raises:
+        status.StatusError: 400, it is nested deeper than `levels`; who reads it would fail.
+    """
+    if not levels:
+        raise status.bad_request(f"the object is nested too deeply; {DEEPEST} levels are read")
     if isinstance(value, dict):
-        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+        return {name: without_nulls(inner, levels - 1) for name, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [without_nulls(item) for item in value]
+        return [without_nulls(item, levels - 1) for item in value]
     return value

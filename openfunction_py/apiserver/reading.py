@@ -19,7 +19,7 @@ from openfunction_py.apiserver.dependencies import Dependencies
 from openfunction_py.apiserver.representation import Form
 from openfunction_py.apiserver.request import Options, Target, stored
 from openfunction_py.apiserver.selectors import Selector
-from openfunction_py.apiserver.store import Snapshot
+from openfunction_py.apiserver.store import FutureRevisionError, Snapshot
 
 
 def get(deps: Dependencies, target: Target, form: Form) -> Response:
@@ -72,9 +72,15 @@ def _snapshot(deps: Dependencies, target: Target, options: Options, limit: int) 
     if token:
         revision, after = _resume(token)
         return deps.store.page(resource, namespace=namespace, after=after, limit=limit, at=revision)
-    exact = options.query.get("resourceVersionMatch") == "Exact"
-    revision_asked = options.number("resourceVersion")
-    return deps.store.page(resource, namespace=namespace, limit=limit, at=revision_asked if exact else None)
+    match, asked = options.query.get("resourceVersionMatch"), options.number("resourceVersion")
+    if match and asked is None:
+        message = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+        subject = status.Subject("meta.k8s.io", "listoptions", "ListOptions")
+        raise status.invalid(subject, [status.Cause("resourceVersionMatch", "FieldValueForbidden", message)])
+    if match != "Exact" and (asked or 0) > deps.store.revision:
+        raise FutureRevisionError(asked or 0, deps.store.revision)
+    at = asked if match == "Exact" else None
+    return deps.store.page(resource, namespace=namespace, limit=limit, at=at)
 
 
 def _token(revision: int, last: Row) -> str:

@@ -90,6 +90,13 @@ def test_a_damaged_continue_is_refused(api: Api) -> None:
 def test_a_revision_that_is_not_given_out_yet_is_named(api: Api) -> None:
     code, body = api.call("GET", f"{api.config_maps()}?resourceVersion=99999999&resourceVersionMatch=Exact")
     assert (code, body["details"]["causes"][0]["reason"]) == (504, "ResourceVersionTooLarge")
+    code, body = api.call("GET", f"{api.config_maps()}?resourceVersion=99999999")
+    assert (code, body["details"]["causes"][0]["reason"]) == (504, "ResourceVersionTooLarge")
+
+
+def test_a_match_without_a_revision_is_refused(api: Api) -> None:
+    code, body = api.call("GET", f"{api.config_maps()}?resourceVersionMatch=NotOlderThan")
+    assert (code, body["details"]["causes"][0]["field"]) == (422, "resourceVersionMatch")
 
 
 def test_all_namespaces_are_listed_together(api: Api) -> None:

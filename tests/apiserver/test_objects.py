@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.apiserver.api import Api, function
+from typing import Any
+
+import pytest
+
+from tests.apiserver.api import MERGE, Api, function
 
 
 def test_a_new_object_has_an_identity_and_its_defaults(api: Api) -> None:
@@ -163,3 +167,16 @@ def test_fields_nobody_here_knows_are_kept_on_upstream_kinds(api: Api) -> None:
     spec = {"template": {"spec": {"containers": [{"name": "c", "image": "x", "novel": {"deep": [1, 2]}}]}}}
     made = api.ok("POST", path, {"metadata": {"name": "s"}, "spec": spec})
     assert made["spec"] == spec
+
+
+@pytest.mark.parametrize("depth", [200, 900])
+def test_what_is_nested_too_deeply_is_refused(api: Api, depth: int) -> None:
+    api.ok("POST", api.functions(), function("f"))
+    deep: dict[str, Any] = {}
+    for _ in range(depth):
+        deep = {"a": deep}
+    spec = {"serving": {"template": deep}}
+    code, body = api.call("POST", api.functions(), function("g", **spec))
+    assert (code, "nested too deeply" in body["message"]) == (400, True)
+    code, body = api.call("PATCH", api.functions("f"), {"spec": spec}, media=MERGE)
+    assert (code, "nested too deeply" in body["message"]) == (400, True)
