@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from openfunction_eventing import drivers, folder, garbage, log, loops
+from openfunction_eventing import clock, drivers, folder, garbage, log, loops
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.drivers.port import PubSub
@@ -69,9 +69,10 @@ def must_restart(before: Contents, after: Contents, settings: type) -> bool:
 class Opening:
     """A component that is being opened again and again; `trouble` says why it is not open yet."""
 
-    def __init__(self, component: Component) -> None:
-        """Open nothing yet."""
+    def __init__(self, component: Component, *, is_another: Callable[[], bool] = lambda: False) -> None:
+        """Open nothing yet; `is_another` says that the folder has another one by now, and this is waited for in vain."""
         self._component = component
+        self._is_another = is_another
         self.trouble = f"component {component.name!r} is being opened"
 
     async def driver(self, stop: asyncio.Event) -> drivers.port.Driver | None:
@@ -87,13 +88,22 @@ class Opening:
             except ComponentError as error:
                 self.trouble = str(error)
                 _LOG.warning("a component cannot be opened yet", error=str(error))
-                await folder.pause(stop, wait)
+                await self._wait(stop, wait)
                 wait = min(wait * 2, _LONGEST)
             else:
                 self.trouble = ""
                 garbage.settle()
                 return made
         return None
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
+        """Before the next attempt; a program whose folder has changed ends, and is started with what is right."""
+        over = clock.monotonic() + seconds
+        while (left := over - clock.monotonic()) > 0:
+            if await folder.pause(stop, min(left, folder.LOOK)):
+                return
+            if self._is_another():
+                stop.set()
 
     async def bus(self, stop: asyncio.Event) -> PubSub | None:
         """The driver as topics; raises DocumentError when the component is something else."""

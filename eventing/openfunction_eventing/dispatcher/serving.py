@@ -6,7 +6,7 @@ It composes; nothing here decides about an event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -38,9 +38,10 @@ class Serving:
         self.settings = contents.one(Dispatcher)
         self._contents = contents
         self._stop = stop
-        self._opening = program.Opening(contents.component(self.settings.component))
+        self._documents: Folder | None = None
+        self._opening = program.Opening(contents.component(self.settings.component), is_another=self._is_over)
         self._sinks = Sinks(contents.hosts)
-        self._state = _state_of(contents, self.settings)
+        self._state = _state_of(contents, self.settings, self._is_over)
         self._bus: PubSub | None = None
         self._topics: Subscriptions | None = None
         self._trouble = "the triggers are being read"
@@ -55,6 +56,7 @@ class Serving:
 
     async def run(self, documents: Folder, records: Journal) -> None:
         """Serve until told to stop."""
+        self._documents = documents
         async with self._sinks as sinks:
             self._bus = await self._opening.bus(self._stop)
             if self._bus is None:
@@ -72,17 +74,26 @@ class Serving:
             finally:
                 await self._bus.close()
 
+    def _is_over(self) -> bool:
+        """Whether the settings or Components are others by now."""
+        documents = self._documents
+        return (
+            documents is not None
+            and documents.changed()
+            and program.must_restart(self._contents, documents.read(), Dispatcher)
+        )
+
     async def _follow(self, documents: Folder, engine: Engine, topics: Subscriptions) -> None:
         """Keep the engine at what the folder says; a topic that cannot be read is tried again."""
-        complete = False
+        complete = begun = False
         while not self._stop.is_set():
-            if documents.changed():
+            if documents.changed() or not begun:
                 contents = documents.read()
                 if program.must_restart(self._contents, contents, Dispatcher):
                     self._stop.set()
                     return
                 self._take(contents, engine)
-                complete = False
+                complete, begun = False, True
             if not complete:
                 complete = await topics.follow(engine.plan.topics)
             await folder.pause(self._stop, folder.LOOK)
@@ -147,11 +158,13 @@ class _Beside(states.Remembers, Protocol):
         """Leave."""
 
 
-def _state_of(contents: Contents, settings: Dispatcher) -> program.Opening | None:
+def _state_of(
+    contents: Contents, settings: Dispatcher, is_another: Callable[[], bool]
+) -> program.Opening | None:
     if settings.state:
-        return program.Opening(contents.component(settings.state))
+        return program.Opening(contents.component(settings.state), is_another=is_another)
     bus = contents.component(settings.component)
-    return program.Opening(bus) if drivers.known(bus.type) in _KEEPING else None
+    return program.Opening(bus, is_another=is_another) if drivers.known(bus.type) in _KEEPING else None
 
 
 async def serve(config: Path, stop: asyncio.Event) -> None:

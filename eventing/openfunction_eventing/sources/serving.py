@@ -6,12 +6,16 @@ A source that fails does not end the others; it is tried again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
+from functions_framework import response
+from functions_framework.request import Request
+from functions_framework.response import Reply
 from openfunction_eventing import folder, log, program
 from openfunction_eventing.documents import DocumentError, Sources
 from openfunction_eventing.documents import Source as Document
-from openfunction_eventing.door import Door
+from openfunction_eventing.door import Door, Handler
 from openfunction_eventing.drivers.port import Driver, PubSub
 from openfunction_eventing.drivers.tasks import Tasks
 from openfunction_eventing.errors import EventingError
@@ -24,6 +28,7 @@ from openfunction_eventing.sources.port import Source
 
 _LOG = log.get("sources")
 _AGAIN = 1.0
+_POSTED = ("http", "webhook")
 # Where Components of Kafka and JetStream name the group that reads.
 _GROUPS = ("consumerGroup", "consumerID", "queueGroupName", "durableName")
 
@@ -37,7 +42,9 @@ class Serving:
         self._contents = documents.read()
         self.settings = self._contents.one(Sources)
         name = self.settings.component
-        self._opening = program.Opening(self._contents.component(name)) if name else None
+        self._opening = (
+            program.Opening(self._contents.component(name), is_another=self._is_over) if name else None
+        )
         self._records = Journal(self.settings.journal)
         self._sinks = Sinks(self._contents.hosts)
         self._bus: PubSub | None = None
@@ -56,10 +63,11 @@ class Serving:
         door = Door(host, port, records=self._records, troubles=self.troubles)
         try:
             async with self._sinks, door:
+                held = self._hold(door)
                 if self._opening is not None:
                     self._bus = await self._opening.bus(self._stop)
                 try:
-                    await self._follow(door)
+                    await self._follow(door, held)
                 finally:
                     # Producers first: what they have posted gets its answer while the bus is there.
                     await door.close()
@@ -69,16 +77,42 @@ class Serving:
         finally:
             self._records.close()
 
-    async def _follow(self, door: Door) -> None:
+    def _is_over(self) -> bool:
+        """Whether the settings or Components are others by now."""
+        return self._documents.changed() and program.must_restart(
+            self._contents, self._documents.read(), Sources
+        )
+
+    def _hold(self, door: Door) -> dict[str, Handler]:
+        """Whoever posts before the bus is there shall come again: a 404 would be taken for an answer."""
+
+        async def later(_: Request) -> Reply:
+            return response.plain(503, "; ".join(self.troubles()), lines=b"retry-after: 1\r\n")
+
+        held: dict[str, Handler] = {}
+        for one in self._contents.all(Document):
+            if self._opening is not None and one.type in _POSTED:
+                path = str(one.spec.get("path") or f"/{one.event}")
+                held[path] = later
+                door.open(path, later)
+        return held
+
+    async def _follow(self, door: Door, held: Mapping[str, Handler]) -> None:
+        begun = False
         while not self._stop.is_set():
-            if self._documents.changed():
+            if self._documents.changed() or not begun:
                 contents = self._documents.read()
                 if program.must_restart(self._contents, contents, Sources):
                     self._stop.set()
                     return
-                self._contents = contents
+                self._contents, begun = contents, True
                 self._sinks.rename(contents.hosts)
                 self._take(contents, door)
+                await asyncio.sleep(
+                    0
+                )  # the sources open their paths; what was held and is none of theirs goes
+                for path, handler in held.items():
+                    door.shut(path, handler)
             await folder.pause(self._stop, folder.LOOK)
 
     def _take(self, contents: Contents, door: Door) -> None:

@@ -166,6 +166,22 @@ async def test_other_settings_end_it_in_order_so_that_it_is_started_with_them(
         assert await program.wait() == 0
 
 
+async def test_a_corrected_address_takes_effect_although_the_wrong_one_is_still_waited_for(
+    broker: brokers.Nats, tmp_path: Path
+) -> None:
+    port = folder(tmp_path / "config", f"nats://127.0.0.1:{brokers.free_port()}")
+    with programs.running("dispatcher", tmp_path / "config", port) as program:
+
+        async def waits() -> bool:
+            return "cannot be reached" in (await program.get("readyz"))[1]
+
+        await waiting.until_async(waits)
+        folder(tmp_path / "config", broker.url, port=port)
+        assert await program.wait() == 0
+        program.start()
+        await program.ready()
+
+
 async def test_a_component_can_keep_the_state_and_one_that_cannot_is_named(
     broker: brokers.Nats, tmp_path: Path
 ) -> None:

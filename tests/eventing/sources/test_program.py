@@ -91,6 +91,30 @@ async def test_no_acknowledged_event_is_lost_when_the_program_is_killed(
     assert len(acknowledged) == 300
 
 
+async def test_while_the_bus_is_away_posts_shall_come_again_and_a_corrected_address_takes_effect(
+    broker: brokers.Nats, tmp_path: Path
+) -> None:
+    config, port = tmp_path / "config", brokers.free_port()
+    away = programs.component(f"nats://127.0.0.1:{brokers.free_port()}")
+    programs.write(config, "settings", Sources("bus", port=port), away)
+    programs.write(config, "sources", source("up", "http"))
+    with programs.running("source", config, port) as program:
+
+        async def held() -> bool:
+            try:
+                return await post(port, "/up") == 503
+            except aiohttp.ClientError:
+                return False
+
+        await waiting.until_async(held)
+        assert await post(port, "/other") == 404
+        programs.write(config, "settings", Sources("bus", port=port), programs.component(broker.url))
+        assert await program.wait() == 0
+        program.start()
+        await program.ready()
+        assert await post(port, "/up") == 202
+
+
 async def post(port: int, path: str, event: str = "1") -> int:
     async with (
         aiohttp.ClientSession() as client,
