@@ -124,7 +124,15 @@ class Folder:
             return None
 
     def _mark(self) -> tuple[tuple[str, int, int], ...]:
-        return tuple(_stamp(path) for path in self._files())
+        return tuple(_stamp(path) for path in (*self._files(), *self._secrets()))
+
+    def _secrets(self) -> list[Path]:
+        """Components hold what stands in these."""
+        return sorted(
+            path
+            for path in (self._path / SECRETS).rglob("*")
+            if not any(part.startswith("..") for part in path.relative_to(self._path).parts)
+        )
 
     def changed(self) -> bool:
         """Whether a file came, went or was written since the last call; true the first time."""

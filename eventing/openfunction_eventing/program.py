@@ -70,7 +70,7 @@ class Opening:
     """A component that is being opened again and again; `trouble` says why it is not open yet."""
 
     def __init__(self, component: Component, *, is_another: Callable[[], bool] = lambda: False) -> None:
-        """Open nothing yet; `is_another` says that the folder has another one by now, and this is waited for in vain."""
+        """Open nothing yet; `is_another` says that the folder has another one by now."""
         self._component = component
         self._is_another = is_another
         self.trouble = f"component {component.name!r} is being opened"
