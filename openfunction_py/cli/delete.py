@@ -17,6 +17,9 @@ def delete(
     file: Annotated[
         list[str] | None, typer.Option("-f", "--filename", help="Manifest, folder, or -.")
     ] = None,
+    ignore_not_found: Annotated[
+        bool, typer.Option("--ignore-not-found", help="What is not there counts as deleted.")
+    ] = False,
     namespace: options.Namespace = None,
     wait: options.Wait = True,
     timeout: options.Timeout = 60.0,
@@ -37,6 +40,9 @@ def delete(
             uid = there.get(kind, name, scope)["metadata"]["uid"]
             there.call("DELETE", kind.place(scope, name), body={"preconditions": {"uid": uid}})
             begun.append(((kind, scope, name), uid))
+        except failures.NotFoundFailure as failure:
+            if not ignore_not_found:
+                failed.append(failure)
         except failures.Failure as failure:
             failed.append(failure)
     for (kind, scope, name), uid in begun:

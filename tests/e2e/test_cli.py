@@ -129,6 +129,8 @@ def test_delete_goes_on_after_a_name_that_is_not_there(there: platform.Platform)
     done = there.run("delete", "cm", "cli-one", "cli-absent", "cli-two")
     assert done.returncode == 3
     assert done.stdout == "configmap cli-one deleted\nconfigmap cli-two deleted\n"
+    again = there.run("delete", "cm", "cli-one", "cli-two", "--ignore-not-found")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
 def test_logs_outlive_the_instance_and_follow_the_next_one(there: platform.Platform, talkative: str) -> None:
