@@ -67,6 +67,16 @@ def joined(program: Program) -> Program:
     return dataclasses.replace(program, starts=(*program.starts, *starts), stops=(*stops, *program.stops))
 
 
+def keep_logging() -> None:
+    """Enable our loggers again: a user's `logging.config` disables those that it does not name, unless told otherwise.
+
+    Else nobody would hear of what a function raises.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == _log.name and isinstance(logger, logging.Logger):
+            logger.disabled = False
+
+
 async def start(hooks: Sequence[Hook]) -> None:
     """Run what starts, in order; raises StartError StartupFailed, or what a hook of ours raises as one."""
     for hook in hooks:
@@ -79,6 +89,7 @@ async def start(hooks: Sequence[Hook]) -> None:
             raise exits.StartError(
                 "StartupFailed", f"{_where(hook, error)}: {type(error).__name__}: {error}"
             ) from error
+    keep_logging()
 
 
 async def stop(hooks: Sequence[Hook], *, seconds: float) -> None:

@@ -66,6 +66,7 @@ def load(
     lifecycle.take()  # what another file noted in this process is not this one's
     with importdeadline.importing(source, settings.import_seconds):
         module = _import(source)
+    lifecycle.keep_logging()
     around = instrument.Source(vars(module), os.path.dirname(source))
     named = _find(module, settings)
     made = compose(named, around, signature=settings.signature, environ=environ, runtime=runtime)

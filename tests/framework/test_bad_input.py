@@ -99,6 +99,23 @@ async def test_an_import_deadline_leaves_no_alarm(program: Callable[..., Program
     client.close()
 
 
+@pytest.mark.parametrize("where", ["import", "start"])
+async def test_what_a_function_raises_is_logged_whatever_it_configures(
+    program: Callable[..., Program], where: str
+) -> None:
+    handlers = "'handlers': {'h': {'class': 'logging.StreamHandler'}}, 'root': {'handlers': ['h']}"
+    lines = ["import logging.config, functions_framework as ff", "def configure():",
+             f"    logging.config.dictConfig({{'version': 1, {handlers}}})",
+             "configure()" if where == "import" else "ff.on_startup(configure)",
+             "def function(request):", "    raise KeyError('mine')", ""]  # fmt: skip
+    running = program("\n".join(lines))
+    client = await http.Client.open(running.port)
+    assert (await client.ask("/")).status == 500
+    client.close()
+    assert running.stop() == 0
+    assert "KeyError: 'mine'" in "".join(running.lines)
+
+
 RUNS = """
 import asyncio
 import functions_framework as ff
