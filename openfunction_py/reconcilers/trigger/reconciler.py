@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from openfunction_py.api import gateways, meta
+from openfunction_py.api import eventsources, gateways, meta
 from openfunction_py.api.eventbuses import ClusterEventBus, EventBus
+from openfunction_py.api.eventsources import EventSource
 from openfunction_py.api.functions import Function
 from openfunction_py.api.triggers import Trigger
 from openfunction_py.api.upstream import apps, core
@@ -35,6 +36,7 @@ class Reconciler:
         self._clock = manager.clock
         self._buses = buses
         self._triggers = manager.lister(Trigger)
+        self._sources = manager.lister(EventSource)
         self._functions = manager.lister(Function)
         self._services = manager.lister(core.Service)
         self._deployments = manager.lister(apps.Deployment)
@@ -69,7 +71,7 @@ class Reconciler:
         lost = self._lost_sinks(trigger)
         if lost:
             return Verdict("False", event_status.NO_SINK, "; ".join(lost))
-        return event_status.of_bus(trigger.spec.event_bus, bus) or self._dispatched(bus)
+        return event_status.of_bus(trigger.spec.event_bus, bus) or self._dispatched(trigger, bus)
 
     def _lost_sinks(self, trigger: Trigger) -> list[str]:
         place = Place(trigger.metadata.namespace, gateways.CLUSTER_DOMAIN)
@@ -81,18 +83,40 @@ class Reconciler:
         ]
         return sink_targets.lost(given, place, functions=self._functions, services=self._services)
 
-    def _dispatched(self, bus: Bus) -> Verdict:
+    def _dispatched(self, trigger: Trigger, bus: Bus) -> Verdict:
         name = dispatchers.program(bus, meta.owner_of(bus)).name
         found = self._deployments.get(event_buses.home_of(bus), name)
         if found is not None and found.status.available_replicas:
-            return Verdict("True", "TriggerIsReady", f"the dispatcher {name} delivers its events")
+            said = [f"the dispatcher {name} delivers its events", *self._silent(trigger)]
+            return Verdict("True", "TriggerIsReady", "; ".join(said))
         return Verdict("Unknown", event_status.PENDING, f"the dispatcher {name} is being started")
+
+    def _silent(self, trigger: Trigger) -> list[str]:
+        """Inputs that no EventSource feeds; topics have other writers too, so that is no failure."""
+        found = []
+        for name, one in trigger.spec.inputs.items():
+            place = one.namespace or trigger.metadata.namespace
+            source = self._sources.get(place, one.event_source)
+            kinds = (getattr(source.spec, kind) for kind in eventsources.KINDS) if source else ()
+            if not any(one.event in events for events in kinds):
+                found.append(
+                    f"no EventSource {one.event_source} in {place} has the event {one.event} of input {name}"
+                )
+        return found
 
 
 def install(manager: managers.Manager) -> None:
     """Add the controller."""
     buses = Buses(manager)
     triggers = manager.lister(Trigger)
+
+    def of_source(obj: meta.Object) -> Iterable[types.Request]:
+        """The Triggers that name an EventSource of this name."""
+        return [
+            types.request_of(one)
+            for one in triggers.list()
+            if any(given.event_source == obj.metadata.name for given in one.spec.inputs.values())
+        ]
 
     def of_deployment(obj: meta.Object) -> Iterable[types.Request]:
         """The Triggers of the bus whose dispatcher this is."""
@@ -118,6 +142,7 @@ def install(manager: managers.Manager) -> None:
             managers.Watch(EventBus, buses.named),
             managers.Watch(ClusterEventBus, buses.named),
             managers.Watch(apps.Deployment, of_deployment),
+            managers.Watch(EventSource, of_source),
             managers.Watch(Function, of_sink),
             managers.Watch(core.Service, of_sink),
         ],
