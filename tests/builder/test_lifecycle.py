@@ -72,6 +72,7 @@ def test_the_function_is_found(
         ({"main.py": ""}, {"FUNC_SRC": "/etc/passwd"}, "SourceNotFound", "/etc/passwd"),
         ({"main.py": workshop.HELLO}, {"FUNC_NAME": "helo"}, "FunctionNotFound", "'hello'"),
         ({"main.py": "def hello(:\n"}, {"FUNC_NAME": "hello"}, "SyntaxError", "main.py:1"),
+        ({"main.py": "x = '\0'\n"}, {"FUNC_NAME": "hello"}, "SyntaxError", "main.py: source code"),
         ({"main.py": workshop.HELLO, "b.py": "x = ("}, {"FUNC_NAME": "hello"}, "SyntaxError", "b.py:1"),
         ({"main.py": workshop.HELLO, "pyproject.toml": "a ="}, {}, "SyntaxError", "pyproject.toml"),
         (

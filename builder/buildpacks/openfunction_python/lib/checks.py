@@ -28,7 +28,8 @@ def syntax(app: Path) -> None:
         try:
             compile(file.read_bytes(), str(file.relative_to(app)), "exec", dont_inherit=True)
         except SyntaxError as error:
-            place = f"{file.relative_to(app)}:{error.lineno}"
+            line = f":{error.lineno}" if error.lineno else ""  # a null byte has none
+            place = f"{file.relative_to(app)}{line}"
             raise settings.Failure("SyntaxError", f"{place}: {error.msg}", error.text or "") from None
         except ValueError as error:
             raise settings.Failure("SyntaxError", f"{file.relative_to(app)}: {error}") from None
