@@ -192,6 +192,14 @@ async def test_with_the_api_and_the_node_away_the_last_table_is_served(tmp_path:
     assert len(answers) == 20
 
 
+async def until_it_noticed(port: int) -> None:
+    """Until the gateway no longer says that there is no such function: it has seen that the API is away."""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(1):
+                await house.raw(port, house.get())
+
+
 async def test_what_came_while_the_api_was_away_is_never_called_unknown(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(testing.start(tmp_path))
@@ -202,6 +210,7 @@ async def test_what_came_while_the_api_was_away_is_never_called_unknown(tmp_path
         ):
             assert b"x-ofn-reason: NoFunction" in await process.get(status=b"404")
             await asyncio.to_thread(stack.close)
+            await until_it_noticed(process.port)
             call = tasks.create_task(house.raw(process.port, house.get()))
             with testing.start(tmp_path) as elsewhere:  # on another port, where the gateway does not see it
                 async with Client(elsewhere.endpoint) as client:
