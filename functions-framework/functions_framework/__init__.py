@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from functions_framework.contract.eventtype import EventType
     from functions_framework.dapr.signals import Drop, Retry
     from functions_framework.errorhandlers import errorhandler
+    from functions_framework.errors import FrameworkError as FunctionsFrameworkException
+    from functions_framework.googles import CloudEventFunction, HTTPFunction, setup_logging
     from functions_framework.hooks import after, before
     from functions_framework.invocation import Invocation
     from functions_framework.invocation import current as current_invocation
@@ -38,11 +40,14 @@ __all__ = [
     "BadRequest",
     "Body",
     "CloudEvent",
+    "CloudEventFunction",
     "Context",
     "Drop",
     "Event",
     "EventType",
     "FunctionOut",
+    "FunctionsFrameworkException",
+    "HTTPFunction",
     "Header",
     "HttpError",
     "InvalidInput",
@@ -70,6 +75,7 @@ __all__ = [
     "on_startup",
     "openfunction",
     "set_ready",
+    "setup_logging",
     "typed",
     "websocket",
 ]
@@ -79,6 +85,10 @@ _LAZY = {
     "app": "apps",
     "create_app": "apps",
     "errorhandler": "errorhandlers",
+    "FunctionsFrameworkException": "exceptions",
+    "CloudEventFunction": "googles",
+    "HTTPFunction": "googles",
+    "setup_logging": "googles",
     "after": "hooks",
     "before": "hooks",
     "Invocation": "invocation",

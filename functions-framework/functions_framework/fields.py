@@ -134,12 +134,6 @@ class Values(dict[str, str]):
     def __repr__(self) -> str:
         return f"Values({self._lists!r})"
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("what a request brought is not changed; make a dict of it first, with to_dict()")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-
     @overload
     def get(self, name: str, default: None = None) -> str | None: ...
     @overload
@@ -174,6 +168,14 @@ class Values(dict[str, str]):
     def to_dict(self, flat: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  # Flask's signature
         """First values as a plain dict; lists of all values when not flat."""
         return dict(self) if flat else dict(self.lists())
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("what a request brought is not changed; make a dict of it first, with to_dict()")
+
+
+for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(Values, _name, _refuse)
 
 
 def cookies(header: str) -> Values:

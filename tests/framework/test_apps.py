@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from wsgiref.util import setup_testing_defaults
 
 import flask
@@ -311,3 +312,14 @@ async def test_a_start_hook_that_fails_is_told_so_that_no_server_goes_on(source:
 
     await apps.AsgiApp(Program(function, starts=(start,)))({"type": "lifespan"}, receive, send)
     assert told == [{"type": "lifespan.startup.failed", "message": "ValueError: no model"}]
+
+
+def test_googles_other_names_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert issubclass(exits.StartError, functions_framework.FunctionsFrameworkException)
+    assert functions_framework.HTTPFunction is not functions_framework.CloudEventFunction
+    root = logging.getLogger(__name__)
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(logging, "root", root)
+    functions_framework.setup_logging()
+    told, warned = (cast("logging.StreamHandler[Any]", handler) for handler in root.handlers)
+    assert (told.stream, warned.stream, root.level) == (sys.stdout, sys.stderr, logging.INFO)
