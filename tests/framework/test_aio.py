@@ -185,6 +185,14 @@ async def test_an_asgi_function_is_served_and_its_error_is_a_crash(site: StartSi
     assert (fine.body, fine.headers["x-a"], fail.status, silent.status) == (b"done", "1", 500, 500)
 
 
+async def test_a_parameter_that_is_annotated_with_starlettes_request_gets_one(site: StartSite) -> None:
+    async def function(request: Request) -> dict[str, Any]:
+        return {"path": request.url.path, "query": dict(request.query_params)}
+
+    async with site(function) as made:
+        assert (await made.ask("/a?x=1")).json == {"path": "/a", "query": {"x": "1"}}
+
+
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
 async def test_an_asgi_application_that_exits_ends_no_other_call(
     site: StartSite, error: BaseException

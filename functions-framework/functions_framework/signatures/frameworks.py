@@ -1,12 +1,13 @@
 """Which other framework an HTTP function is written for, told by the user's code alone; it imports none of them.
 
 A function is written for Flask when the user's own files import flask or werkzeug, anywhere, or name something of
-a library's module that does; for Starlette when `functions_framework.aio` declares it; and an object or function
-with the parameters of ASGI or WSGI is an application of either.
+a library's module that does; for Starlette when `functions_framework.aio` declares it, or its parameter is annotated
+so; and an object or function with the parameters of ASGI or WSGI is an application of either.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 from functions_framework import registry, settings
 from functions_framework.registry import Note, Signature
@@ -52,7 +53,20 @@ def module_of(written: Callable[..., Any], note: Note) -> str:
     if hasattr(written, _FIREBASE):  # its decorator takes a Flask request, whatever the user's parameter is
         return "flask_style"
     told: str = note.options.get("module", "")
-    return told
+    return told or ("starlette_style" if _takes_starlettes(written) else "")
+
+
+def _takes_starlettes(written: Callable[..., Any]) -> bool:
+    """True when the annotated parameter is Starlette's request, which is FastAPI's too, and there is no other."""
+    module = sys.modules.get("starlette.requests")
+    if module is None:
+        return False
+    try:
+        hints = get_type_hints(inspect.unwrap(written))
+    except (NameError, TypeError, AttributeError):  # a name for type checkers alone, or an object
+        return False
+    asked = [hint for name, hint in hints.items() if name != "return"]
+    return len(asked) == 1 and isinstance(asked[0], type) and issubclass(asked[0], module.Request)
 
 
 def is_application(written: object) -> bool:
