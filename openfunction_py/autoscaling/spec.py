@@ -173,8 +173,10 @@ class Reader:
             return default
         if low <= value <= high:
             return value
+        zero = name == "initial-scale" and value == 0
+        hint = " unless config-autoscaler says allow-zero-initial-scale" if zero else ""
         self.refuse(
-            name, f"must be at least {low:g}" + ("" if high == math.inf else f" and at most {high:g}")
+            name, f"must be at least {low:.10g}{hint}" if value < low else f"must be at most {high:.10g}"
         )
         return default
 

@@ -136,6 +136,21 @@ def test_an_annotation_out_of_its_limits_is_refused_by_its_name(name: str, value
         Spec.from_annotations({ANNOTATION + name: value}, Config(), 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("window", "5s", "must be at least 6"),
+        ("window", "2h", "must be at most 3600"),
+        ("min-scale", "2147483648", "must be at most 2147483647"),
+        ("initial-scale", "0", "must be at least 1 unless config-autoscaler says allow-zero-initial-scale"),
+    ],
+)
+def test_the_bound_that_is_broken_is_the_one_that_is_told(name: str, value: str, rule: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        Spec.from_annotations({ANNOTATION + name: value}, Config(), 0)
+    assert caught.value.errors == (f"annotation {ANNOTATION}{name}: {value!r} {rule}",)
+
+
 def test_bounds_that_cross_and_an_activation_outside_them_are_refused_together() -> None:
     wrong = {"min-scale": "5", "max-scale": "2", "activation-scale": "9"}
     with pytest.raises(settings.SettingsError) as caught:
