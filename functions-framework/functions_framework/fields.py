@@ -14,6 +14,7 @@ from functions_framework import errors
 Fields = Sequence[tuple[bytes, bytes]]
 _MOST = 10_000  # values of one query or form
 _T = TypeVar("_T")
+_keep = dict.__setitem__  # which Values themselves refuse
 
 
 @lru_cache(maxsize=512)
@@ -31,6 +32,13 @@ class MissingKey(errors.BadRequest, KeyError):  # noqa: N818  # as its siblings 
 @lru_cache(maxsize=512)
 def _titled(name: str) -> str:
     return name.title()
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Callable[..., list[tuple[str, str]]]:
+    from urllib.parse import parse_qsl  # noqa: PLC0415  # a start takes as long as it needs, and few requests do
+
+    return parse_qsl
 
 
 class Headers(Mapping[str, str]):
@@ -107,24 +115,22 @@ class Values(dict[str, str]):
     __slots__ = ("_lists",)
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._lists: dict[str, list[str]] = {}
-        lists, keep = self._lists, super().__setitem__
+        lists: dict[str, list[str]] = {}
         for name, value in pairs:
             if name in lists:
                 lists[name].append(value)
             else:
                 lists[name] = [value]
-                keep(name, value)
+                _keep(self, name, value)
+        self._lists = lists
 
     @classmethod
     def encoded(cls, text: str) -> Values:
         """The values of a query or a urlencoded form; raises BadRequest when there are too many."""
         if not text:
             return cls()
-        from urllib.parse import parse_qsl  # noqa: PLC0415  # a start takes as long as it needs, and few requests do
-
         try:
-            return cls(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST))
+            return cls(_parser()(text, keep_blank_values=True, max_num_fields=_MOST))
         except ValueError as error:
             raise errors.BadRequest(f"A query or form may hold {_MOST} values at most.") from error
 
@@ -144,8 +150,8 @@ class Values(dict[str, str]):
     def get(self, name: str, default: None = None, *, type: Callable[[str], _T]) -> _T | None: ...
     def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002  # Flask's name
         """The first value, converted with `type`; the default when absent or not convertible."""
-        found = self._lists.get(name)
-        return default if found is None else _converted(found[0], default, type)
+        found = super().get(name)
+        return default if found is None else found if type is None else _converted(found, default, type)
 
     def getlist(self, name: str, type: Callable[[str], Any] = str) -> list[Any]:  # noqa: A002  # Flask's name
         """Every value of a name, in order; those that `type` refuses are left out."""
