@@ -6,7 +6,7 @@ It settles nothing; the dispatcher does when every subscriber is done.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +22,8 @@ from openfunction_eventing.journal import Journal, Value
 from openfunction_eventing.sinks import Sinks
 
 _LOG = log.get("deliveries")
+# Events whose attempts are over and whose dead letter nobody took yet, of which that is remembered.
+_UNBURIED = 10_000
 Send = Callable[[], Awaitable[Outcome]]
 
 
@@ -41,6 +43,11 @@ class _Place:
     url: str
     policy: Delivery
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What is the same when the same event has to go to the same place for the same rule."""
+        return self.rule.key, self.url, str(self.event["source"]), str(self.event["id"])
+
 
 class Stopping(Exception):  # noqa: N818 - no error: the dispatcher ends
     """The wait before an attempt ended because the dispatcher stops; the event has to come again."""
@@ -56,6 +63,8 @@ class Deliveries:
         self._journal = records
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_sink))
         self._stopping = asyncio.Event()
+        # What no attempt is made of any more, until its dead letter is delivered.
+        self._over: OrderedDict[tuple[str, str, str, str], DeadLetter] = OrderedDict()
 
     def stop(self) -> None:
         """End every wait for another attempt; attempts under way go on."""
@@ -73,10 +82,15 @@ class Deliveries:
 
     async def _settled(self, place: _Place, send: Send) -> bool:
         try:
-            end = await self._attempts(place, send)
-            return isinstance(end, Delivered) or await self._bury(place, end)
+            end = self._over.pop(place.key, None) or await self._attempts(place, send)
+            if isinstance(end, Delivered) or await self._bury(place, end):
+                return True
         except Stopping:
             return False
+        self._over[place.key] = end
+        while len(self._over) > _UNBURIED:
+            self._over.popitem(last=False)
+        return False
 
     async def _attempts(self, place: _Place, send: Send) -> Delivered | DeadLetter:
         attempt = 0

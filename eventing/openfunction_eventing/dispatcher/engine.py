@@ -33,10 +33,15 @@ _HALF_DONE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Half:
-    """Errands that are done, and rules that fired: a condition that held once counts when the message comes again."""
+    """Errands that are done, and rules that fired: a condition that held once counts when the message comes again.
+
+    `judged` says that nothing but these rules is to be decided any more: an event counts for conditions at the moment
+    when it first came.
+    """
 
     done: frozenset[str] = frozenset()
     fired: frozenset[str] = frozenset()
+    judged: bool = False
 
 
 _NEW = _Half()
@@ -105,7 +110,7 @@ class Engine:
         event, plan = message.event, self.plan
         self._tell(event, "received", topic=message.topic, attempt=message.attempt)
         half = await self._before(plan, message, key)
-        rules = await self._firing(plan, message, half.fired)
+        rules = await self._firing(plan, message, half)
         remembered = frozenset(rule.key for rule in rules if rule.stateful)
         if remembered - half.fired:
             await self._states.note(key, remembered)
@@ -113,7 +118,7 @@ class Engine:
         finished = await _all([work for _, work in errands])
         if not all(finished):
             ended = {name for (name, _), ended in zip(errands, finished, strict=True) if ended}
-            self._remember(key, _Half(half.done | ended, frozenset(rule.key for rule in rules)))
+            self._remember(key, _Half(half.done | ended, frozenset(rule.key for rule in rules), judged=True))
             return False
         if remembered:
             await self._forget(key)
@@ -147,8 +152,10 @@ class Engine:
         while len(self._halves) > _HALF_DONE:
             self._halves.popitem(last=False)
 
-    async def _firing(self, plan: Plan, message: Message, fired: frozenset[str]) -> list[Rule]:
+    async def _firing(self, plan: Plan, message: Message, half: _Half) -> list[Rule]:
         """The rules that an event fires; it is marked for every trigger that has to remember it."""
+        if half.judged:
+            return [rule for rule in plan.matches(message.topic, message.event) if rule.key in half.fired]
         now, topic = clock.wall(), message.topic
         states: dict[str, State] = {}
         for trigger in plan.stateful(topic):
@@ -159,7 +166,7 @@ class Engine:
         return [
             rule
             for rule in passed
-            if rule.key in fired or self._fires(rule, message, states.get(rule.trigger.key, {}), now)
+            if rule.key in half.fired or self._fires(rule, message, states.get(rule.trigger.key, {}), now)
         ]
 
     def _fires(self, rule: Rule, message: Message, state: State, now: float) -> bool:

@@ -135,7 +135,7 @@ class _Hook:
 
 
 class Signature:
-    """An HMAC of the body in a header, in hexadecimal after a prefix."""
+    """An HMAC of the body in a header, in hexadecimal, of either case, after a prefix."""
 
     def __init__(self, header: str, algorithm: str, prefix: str, secret: str) -> None:
         """Check with a secret that the sender has too."""
@@ -158,5 +158,7 @@ class Signature:
         if given is None:
             raise Refused(f"The post lacks the signature in the header {self._header}.")
         made = hmac.new(self._secret.encode(), body, getattr(hashlib, self._algorithm)).hexdigest()
-        if not hmac.compare_digest(f"{self._prefix}{made}".encode(), given.strip().encode(errors="replace")):
+        prefix, digits = given.strip()[: len(self._prefix)], given.strip()[len(self._prefix) :].lower()
+        told = f"{prefix}{digits}".encode(errors="replace")
+        if not hmac.compare_digest(f"{self._prefix}{made}".encode(), told):
             raise Refused(f"The signature in the header {self._header} is not that of this body.")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from openfunction_eventing.dispatcher import states
-from openfunction_eventing.documents import Delivery
+from openfunction_eventing.documents import Delivery, Dispatcher
 from openfunction_eventing.drivers.port import Conflict, Item, Write
 from openfunction_eventing.envelope import Message
 from openfunction_eventing.errors import EventingError
@@ -69,6 +69,21 @@ async def test_state_survives_a_dispatcher() -> None:
         async with dispatcher([trigger(to(sink.url, "a && b"))], store=store) as run:
             await send(run, "b", 2)
         assert sink.ids == ["e2"]
+
+
+async def test_an_event_that_comes_again_counts_when_it_first_came() -> None:
+    store = states.Memory()
+    async with parts.Sink(500) as sink, parts.Sink() as both:
+        rules = trigger(to(sink.url, "a", dead_letter_topic="dead"), to(both.url, "a && b"))
+        async with dispatcher([rules], store=store, settings=Dispatcher("bus", "group", attempts=9)) as run:
+            run.bus.broken = True
+            first = Message("a", parts.event(1))
+            assert (await run.engine.handle(first)).kind == "retry"
+            await store.write([Write("trigger-default.t", b"{}")])  # it is cold by now
+            assert (await run.engine.handle(Message("a", parts.event(1), attempt=2))).kind == "retry"
+            assert (await run.engine.handle(Message("b", parts.event(2)))).kind == "ack"
+            assert (await run.engine.handle(Message("a", parts.event(1), attempt=3))).kind == "retry"
+        assert both.got == []
 
 
 async def test_what_fired_still_fires_when_it_comes_again_to_another_and_its_partner_is_cold() -> None:

@@ -173,6 +173,13 @@ async def test_a_signed_post_becomes_an_event() -> None:
         assert event["source"].endswith("/namespaces/default/eventsources/es")
 
 
+async def test_a_signature_may_be_in_capitals() -> None:
+    (name,) = [one for one in signed(b"x") if "Signature" in one]
+    prefix, _, digits = signed(b"x")[name].partition("=")
+    async with posting(document("webhook", **SIGNED)) as client:
+        assert (await client.post(b"x", {name: f"{prefix}={digits.upper()}"}))[0] == 202
+
+
 @pytest.mark.parametrize(
     ("headers", "sentence"),
     [
