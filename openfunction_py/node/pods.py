@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from openfunction_py.api.upstream import core
@@ -95,8 +96,12 @@ async def end_orphans(folder: Path, present: Iterable[str]) -> None:
 
 
 async def end_recorded(folder: Path, *, seconds: float) -> None:
-    """End every instance this folder knows of; for a node that is asked to stop."""
+    """End every instance this folder knows of; for a node that is asked to stop, which is no failure of theirs."""
     found = [record for _, record in records.load_all(folder) if record is not None]
+    for record in found:
+        ended = {name: replace(one, failures=0) for name, one in record.containers.items() if one.identity}
+        record.containers |= ended
+        record.save(folder)
     await end_all(_identities(found), seconds=seconds)
 
 

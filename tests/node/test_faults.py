@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from openfunction_py.api.upstream import core
-from openfunction_py.node import processes
+from openfunction_py.node import processes, records
+from openfunction_py.node.pods import end_recorded
+from openfunction_py.node.records import ContainerRecord, PodRecord
 from openfunction_py.wire.client import NodeError
 from openfunction_py.wire.messages import ProcessInfo
 from tests.node import outside
@@ -136,3 +140,19 @@ async def test_a_stopped_node_ends_everything_it_started(home: House) -> None:
         templates, instances = await listed(home)
         node.stop()
         assert [one.pid for one in (*templates, *instances) if processes.identify(one.pid)] == []
+
+
+async def test_what_ends_with_its_node_has_not_failed(tmp_path: Path) -> None:
+    """Otherwise a platform that was stopped and started a few times would wait before it runs its brokers again."""
+    running = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    record, identity = PodRecord("u", "default", "a"), processes.identify(running.pid)
+    assert identity is not None
+    record.containers["ended"] = ContainerRecord(identity=identity, failures=3)
+    record.containers["broken"] = ContainerRecord(failures=4)
+    record.save(tmp_path)
+    await end_recorded(tmp_path, seconds=5)
+    running.wait(10)
+    assert not processes.is_alive(identity)
+    kept = records.load(tmp_path / "u")
+    assert kept is not None
+    assert {name: one.failures for name, one in kept.containers.items()} == {"ended": 0, "broken": 4}
