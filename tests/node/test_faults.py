@@ -144,7 +144,7 @@ async def test_a_stopped_node_ends_everything_it_started(home: House) -> None:
 
 async def test_what_ends_with_its_node_has_not_failed(tmp_path: Path) -> None:
     """Otherwise a platform that was stopped and started a few times would wait before it runs its brokers again."""
-    running = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    running = subprocess.Popen(["sleep", "1000"], start_new_session=True)  # noqa: ASYNC220  # it takes a moment
     record, identity = PodRecord("u", "default", "a"), processes.identify(running.pid)
     assert identity is not None
     record.containers["ended"] = ContainerRecord(identity=identity, failures=3)
