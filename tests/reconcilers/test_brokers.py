@@ -10,6 +10,8 @@ import nats
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from nats.aio.client import Client
+from nats.js.api import ConsumerInfo
 
 from openfunction_eventing import drivers
 from openfunction_eventing.component import Component
@@ -17,6 +19,7 @@ from openfunction_eventing.drivers.jetstream import link
 from openfunction_py.reconcilers.serving import brokers as groups
 from openfunction_py.reconcilers.serving.brokers import BrokerError, Readers
 from tests.eventing import brokers
+from tests.waiting import until_async
 
 
 def readers(kind: str, topics: tuple[str, ...] = ("work",), **metadata: str) -> Readers:
@@ -24,6 +27,18 @@ def readers(kind: str, topics: tuple[str, ...] = ("work",), **metadata: str) -> 
     items: list[dict[str, Any]] = [{"name": key, "value": value} for key, value in metadata.items()]
     document = {"metadata": {"name": "c"}, "spec": {"type": kind, "version": "v1", "metadata": items}}
     return Readers(document, topics, "hello-default")
+
+
+async def pending(client: Client, durable: str, count: int) -> ConsumerInfo:
+    """A durable of the topic once it has so many messages: it hears of one a moment after who published it."""
+    found: list[ConsumerInfo] = []
+
+    async def has() -> bool:
+        found[:] = [await client.jetstream().consumer_info("work", durable)]
+        return found[0].num_pending == count
+
+    await until_async(has)
+    return found[0]
 
 
 async def test_a_durable_of_jetstream_is_there_before_its_first_reader_and_is_made_once(
@@ -35,8 +50,8 @@ async def test_a_durable_of_jetstream_is_there_before_its_first_reader_and_is_ma
             await groups.make([readers("pubsub.jetstream", ("work", "play"), natsURL=broker.url)])
         client = await nats.connect(broker.url)
         await client.jetstream().publish("work", b"1")
-        found = await client.jetstream().consumer_info("work", "hello-default__work")
-        assert (found.num_pending, found.config.max_deliver) == (1, -1)
+        found = await pending(client, "hello-default__work", 1)
+        assert found.config.max_deliver == -1
         assert await client.jetstream().consumer_info("play", "hello-default__play")
         await client.close()
 
@@ -52,8 +67,8 @@ async def test_what_daprd_reads_is_pushed_to_it_and_what_it_writes_has_a_stream(
         for _ in range(2):
             await groups.make([wanted], push=True)
             await client.jetstream().publish("work", b"1")
-        found = await client.jetstream().consumer_info("work", "d")
-        assert (found.num_pending, found.config.deliver_group, found.config.ack_wait) == (2, "g", 7)
+        found = await pending(client, "d", 2)
+        assert (found.config.deliver_group, found.config.ack_wait) == ("g", 7)
         assert found.config.deliver_subject
         assert (await client.jetstream().stream_info("out")).config.subjects == ["out"]
         await client.close()
