@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from hmac import compare_digest
 from pathlib import Path
@@ -50,6 +51,7 @@ class App:
         self._token = token
         self._begin: Callable[[Any], None] | None = None
         self._folder: Path | None = None
+        self._splices: weakref.WeakSet[splice.Splice] = weakref.WeakSet()
         self._server: Any = None
 
     # life
@@ -67,13 +69,18 @@ class App:
         """End what is under way, then the server; for a stop hook."""
         if self._server is not None:
             await self._server.stop(_GRACE)
+        for one in list(self._splices):
+            one.close()
+        await asyncio.sleep(0)  # the loop may end after this, and closes none that is open
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def protocol(self, begin: Callable[[Any], None]) -> asyncio.BaseProtocol:
         """The protocol of a connection that opens with HTTP/2; `begin` begins an exchange."""
         self._begin = begin
-        return splice.Splice(self._socket)
+        made = splice.Splice(self._socket)
+        self._splices.add(made)
+        return made
 
     @property
     def _socket(self) -> str:

@@ -24,6 +24,12 @@ class Splice(asyncio.Protocol):
         self._outer.set_write_buffer_limits(high=_ENOUGH)
         self._task = asyncio.get_running_loop().create_task(self._connect())
 
+    def close(self) -> None:
+        """End both sides, after what has been written."""
+        for side in (self._outer, self._inner):
+            if side is not None:
+                side.close()
+
     def data_received(self, data: bytes) -> None:
         """Pass bytes on."""
         if self._inner is None:
