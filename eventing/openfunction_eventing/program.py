@@ -17,7 +17,7 @@ from openfunction_eventing import clock, drivers, folder, garbage, log, loops
 from openfunction_eventing.component import Component, ComponentError
 from openfunction_eventing.documents import DocumentError
 from openfunction_eventing.drivers.port import PubSub
-from openfunction_eventing.folder import Contents
+from openfunction_eventing.folder import Contents, Folder
 
 _LOG = log.get("program")
 _WRONG: Final = 2
@@ -57,22 +57,43 @@ async def _until_told(config: Path, serve: Serve) -> None:
     await serve(config, stop)
 
 
-def must_restart(before: Contents, after: Contents, settings: type) -> bool:
-    """Whether what a program began with has changed; it ends in order then, and whoever runs it starts it anew."""
-    same = all(before.all(kind) == after.all(kind) for kind in (settings, Component))
-    if not same and after.all(settings):
-        _LOG.info("the settings or components have changed; the program ends to be started with them")
+class Watch:
+    """The folder that a program serves; `contents` is what it held at the last look.
+
+    What a program began with does not change under it: where its settings or Components are others by now, it is
+    told to stop, and whoever runs it starts it anew.
+    """
+
+    def __init__(self, documents: Folder, settings: type, stop: asyncio.Event) -> None:
+        """Look for the first time; `settings` is the kind of document that the program is set by."""
+        self._documents, self._settings, self._stop = documents, settings, stop
+        documents.changed()  # before it is read, so that what is written meanwhile is seen at the next look
+        self._begun = self.contents = documents.read()
+
+    def look(self) -> bool:
+        """Whether the folder holds something else to go on with."""
+        if not self._documents.changed():
+            return False
+        contents = self._documents.read()
+        if self._is_over(contents):
+            _LOG.info("the settings or components have changed; the program ends to be started with them")
+            self._stop.set()
+            return False
+        self.contents = contents
         return True
-    return False
+
+    def _is_over(self, now: Contents) -> bool:
+        kinds = (self._settings, Component)
+        return bool(now.all(self._settings)) and any(self._begun.all(one) != now.all(one) for one in kinds)
 
 
 class Opening:
     """A component that is being opened again and again; `trouble` says why it is not open yet."""
 
-    def __init__(self, component: Component, *, is_another: Callable[[], bool] = lambda: False) -> None:
-        """Open nothing yet; `is_another` says that the folder has another one by now."""
+    def __init__(self, component: Component, watch: Watch | None = None) -> None:
+        """Open nothing yet; `watch` is looked at while it cannot be opened, where nobody else does."""
         self._component = component
-        self._is_another = is_another
+        self._watch = watch
         self.trouble = f"component {component.name!r} is being opened"
 
     async def driver(self, stop: asyncio.Event) -> drivers.port.Driver | None:
@@ -97,13 +118,13 @@ class Opening:
         return None
 
     async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
-        """Before the next attempt; a program whose folder has changed ends, and is started with what is right."""
+        """Before the next attempt, unless the folder has another component by now."""
         over = clock.monotonic() + seconds
         while (left := over - clock.monotonic()) > 0:
             if await folder.pause(stop, min(left, folder.LOOK)):
                 return
-            if self._is_another():
-                stop.set()
+            if self._watch is not None:
+                self._watch.look()
 
     async def bus(self, stop: asyncio.Event) -> PubSub | None:
         """The driver as topics; raises DocumentError when the component is something else."""

@@ -6,7 +6,7 @@ It composes; nothing here decides about an event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -33,15 +33,15 @@ _KEEPING = ("pubsub.jetstream", "pubsub.kafka")
 class Serving:
     """One run of the program."""
 
-    def __init__(self, contents: Contents, stop: asyncio.Event) -> None:
-        """Begin with what the folder holds."""
+    def __init__(self, documents: Folder, stop: asyncio.Event) -> None:
+        """Begin with what the folder holds; raises DocumentError."""
+        self._watch = program.Watch(documents, Dispatcher, stop)
+        contents = self._watch.contents
         self.settings = contents.one(Dispatcher)
-        self._contents = contents
         self._stop = stop
-        self._documents: Folder | None = None
-        self._opening = program.Opening(contents.component(self.settings.component), is_another=self._is_over)
+        self._opening = program.Opening(contents.component(self.settings.component), self._watch)
         self._sinks = Sinks(contents.hosts)
-        self._state = _state_of(contents, self.settings, self._is_over)
+        self._state = _state_of(self._watch, self.settings)
         self._bus: PubSub | None = None
         self._topics: Subscriptions | None = None
         self._trouble = "the triggers are being read"
@@ -54,9 +54,8 @@ class Serving:
             found += [f"topic {topic}: {why}" for topic, why in self._topics.problems.items()]
         return [one for one in found if one]
 
-    async def run(self, documents: Folder, records: Journal) -> None:
+    async def run(self, records: Journal) -> None:
         """Serve until told to stop."""
-        self._documents = documents
         async with self._sinks as sinks:
             self._bus = await self._opening.bus(self._stop)
             if self._bus is None:
@@ -67,36 +66,23 @@ class Serving:
                     engine = Engine(self.settings, deliveries, remembers, records)
                     self._topics = Subscriptions(self._bus, self.settings, engine.handle)
                     try:
-                        await self._follow(documents, engine, self._topics)
+                        await self._follow(engine, self._topics)
                     finally:
                         deliveries.stop()
                         await self._topics.stop()
             finally:
                 await self._bus.close()
 
-    def _is_over(self) -> bool:
-        """Whether the settings or Components are others by now."""
-        documents = self._documents
-        return (
-            documents is not None
-            and documents.changed()
-            and program.must_restart(self._contents, documents.read(), Dispatcher)
-        )
-
-    async def _follow(self, documents: Folder, engine: Engine, topics: Subscriptions) -> None:
+    async def _follow(self, engine: Engine, topics: Subscriptions) -> None:
         """Keep the engine at what the folder says; a topic that cannot be read is tried again."""
-        complete = begun = False
+        is_new, complete = True, False
         while not self._stop.is_set():
-            if documents.changed() or not begun:
-                contents = documents.read()
-                if program.must_restart(self._contents, contents, Dispatcher):
-                    self._stop.set()
-                    return
-                self._take(contents, engine)
-                complete, begun = False, True
+            if is_new:
+                self._take(self._watch.contents, engine)
+                complete = False
             if not complete:
                 complete = await topics.follow(engine.plan.topics)
-            await folder.pause(self._stop, folder.LOOK)
+            is_new = not await folder.pause(self._stop, folder.LOOK) and self._watch.look()
 
     def _take(self, contents: Contents, engine: Engine) -> None:
         plan = Plan(contents.all(Trigger))
@@ -158,24 +144,21 @@ class _Beside(states.Remembers, Protocol):
         """Leave."""
 
 
-def _state_of(
-    contents: Contents, settings: Dispatcher, is_another: Callable[[], bool]
-) -> program.Opening | None:
+def _state_of(watch: program.Watch, settings: Dispatcher) -> program.Opening | None:
     if settings.state:
-        return program.Opening(contents.component(settings.state), is_another=is_another)
-    bus = contents.component(settings.component)
-    return program.Opening(bus, is_another=is_another) if drivers.known(bus.type) in _KEEPING else None
+        return program.Opening(watch.contents.component(settings.state), watch)
+    bus = watch.contents.component(settings.component)
+    return program.Opening(bus, watch) if drivers.known(bus.type) in _KEEPING else None
 
 
 async def serve(config: Path, stop: asyncio.Event) -> None:
     """Run on a folder until `stop`; raises DocumentError when it cannot begin."""
-    documents = Folder(config)
-    serving = Serving(documents.read(), stop)
+    serving = Serving(Folder(config), stop)
     settings = serving.settings
     records = Journal(settings.journal)
     try:
         host, port = program.address(settings.host, settings.port)
         async with Door(host, port, records=records, troubles=serving.troubles):
-            await serving.run(documents, records)
+            await serving.run(records)
     finally:
         records.close()

@@ -38,15 +38,13 @@ class Serving:
 
     def __init__(self, documents: Folder, stop: asyncio.Event) -> None:
         """Begin with what the folder holds; raises DocumentError."""
-        self._documents, self._stop = documents, stop
-        self._contents = documents.read()
-        self.settings = self._contents.one(Sources)
+        self._watch, self._stop = program.Watch(documents, Sources, stop), stop
+        contents = self._watch.contents
+        self.settings = contents.one(Sources)
         name = self.settings.component
-        self._opening = (
-            program.Opening(self._contents.component(name), is_another=self._is_over) if name else None
-        )
+        self._opening = program.Opening(contents.component(name), self._watch) if name else None
         self._records = Journal(self.settings.journal)
-        self._sinks = Sinks(self._contents.hosts)
+        self._sinks = Sinks(contents.hosts)
         self._bus: PubSub | None = None
         self._tasks = Tasks()
         self._running: dict[str, tuple[Document, asyncio.Task[None]]] = {}
@@ -77,12 +75,6 @@ class Serving:
         finally:
             self._records.close()
 
-    def _is_over(self) -> bool:
-        """Whether the settings or Components are others by now."""
-        return self._documents.changed() and program.must_restart(
-            self._contents, self._documents.read(), Sources
-        )
-
     def _hold(self, door: Door) -> dict[str, Handler]:
         """Whoever posts before the bus is there shall come again: a 404 would be taken for an answer."""
 
@@ -90,7 +82,7 @@ class Serving:
             return response.plain(503, "; ".join(self.troubles()), lines=b"retry-after: 1\r\n")
 
         held: dict[str, Handler] = {}
-        for one in self._contents.all(Document):
+        for one in self._watch.contents.all(Document):
             if self._opening is not None and one.type in _POSTED:
                 path = str(one.spec.get("path") or f"/{one.event}")
                 held[path] = later
@@ -98,25 +90,19 @@ class Serving:
         return held
 
     async def _follow(self, door: Door, held: Mapping[str, Handler]) -> None:
-        begun = False
+        is_new = True
         while not self._stop.is_set():
-            if self._documents.changed() or not begun:
-                contents = self._documents.read()
-                if program.must_restart(self._contents, contents, Sources):
-                    self._stop.set()
-                    return
-                self._contents, begun = contents, True
-                self._sinks.rename(contents.hosts)
-                self._take(contents, door)
-                await asyncio.sleep(
-                    0
-                )  # the sources open their paths; what was held and is none of theirs goes
+            if is_new:
+                self._take(self._watch.contents, door)
+                # The sources open their paths; what was held and is none of theirs goes.
+                await asyncio.sleep(0)
                 for path, handler in held.items():
                     door.shut(path, handler)
-            await folder.pause(self._stop, folder.LOOK)
+            is_new = not await folder.pause(self._stop, folder.LOOK) and self._watch.look()
 
     def _take(self, contents: Contents, door: Door) -> None:
         """Stop what is gone or has changed, start what is new; the rest goes on."""
+        self._sinks.rename(contents.hosts)
         wanted = {one.key: one for one in contents.all(Document)}
         for key, (document, task) in list(self._running.items()):
             if wanted.get(key) != document:
@@ -163,11 +149,11 @@ class Serving:
 
     def _group(self, document: Document) -> str:
         """A group of this event's own, unless its Component names one."""
-        component = self._contents.component(str(document.spec.get("component", "")))
+        component = self._watch.contents.component(str(document.spec.get("component", "")))
         return "" if any(component.text(key) for key in _GROUPS) else document.key
 
     async def _opened(self, name: str) -> Driver:
-        driver = await program.Opening(self._contents.component(name)).driver(self._stop)
+        driver = await program.Opening(self._watch.contents.component(name)).driver(self._stop)
         if driver is None:
             raise EventingError("the program ends")
         return driver
