@@ -6,7 +6,7 @@ It settles nothing; the dispatcher does when every subscriber is done.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,8 +22,9 @@ from openfunction_eventing.journal import Journal, Value
 from openfunction_eventing.sinks import Sinks
 
 _LOG = log.get("deliveries")
-# Events whose attempts are over and whose dead letter nobody took yet, of which that is remembered.
-_UNBURIED = 10_000
+# Delivered: the event or its dead letter is where it belongs. DeadLetter: attempts are over, and nobody took it yet.
+# None: the dispatcher ends, and the event has to come again.
+End = Delivered | DeadLetter | None
 Send = Callable[[], Awaitable[Outcome]]
 
 
@@ -43,11 +44,6 @@ class _Place:
     url: str
     policy: Delivery
 
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What is the same when the same event has to go to the same place for the same rule."""
-        return self.rule.key, self.url, str(self.event["source"]), str(self.event["id"])
-
 
 class Stopping(Exception):  # noqa: N818 - no error: the dispatcher ends
     """The wait before an attempt ended because the dispatcher stops; the event has to come again."""
@@ -63,34 +59,28 @@ class Deliveries:
         self._journal = records
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_sink))
         self._stopping = asyncio.Event()
-        # What no attempt is made of any more, until its dead letter is delivered.
-        self._over: OrderedDict[tuple[str, str, str, str], DeadLetter] = OrderedDict()
 
     def stop(self) -> None:
         """End every wait for another attempt; attempts under way go on."""
         self._stopping.set()
 
-    async def to_sink(self, rule: Rule, event: CloudEvent) -> bool:
-        """Whether the sink has it, or a dead letter; False when the event has to come again."""
+    async def to_sink(self, rule: Rule, event: CloudEvent, over: DeadLetter | None = None) -> End:
+        """Deliver to the sink; with what ended the attempts when the event came before, only to where the dead go."""
         one = _Place(rule, event, rule.subscriber.sink, rule.subscriber.delivery)
-        return await self._settled(one, lambda: self._post(one))
+        return await self._settled(one, lambda: self._post(one), over)
 
-    async def to_topic(self, rule: Rule, event: CloudEvent) -> bool:
-        """Whether the topic has it, or a dead letter; False when the event has to come again."""
+    async def to_topic(self, rule: Rule, event: CloudEvent, over: DeadLetter | None = None) -> End:
+        """The same with the topic."""
         one = _Place(rule, event, f"topic {rule.subscriber.topic}", rule.subscriber.delivery)
-        return await self._settled(one, lambda: self._pass_on(rule.subscriber.topic, event))
+        return await self._settled(one, lambda: self._pass_on(rule.subscriber.topic, event), over)
 
-    async def _settled(self, place: _Place, send: Send) -> bool:
+    async def _settled(self, place: _Place, send: Send, over: DeadLetter | None) -> End:
         try:
-            end = self._over.pop(place.key, None) or await self._attempts(place, send)
-            if isinstance(end, Delivered) or await self._bury(place, end):
-                return True
+            end = over or await self._attempts(place, send)
+            buried = isinstance(end, DeadLetter) and await self._bury(place, end)
         except Stopping:
-            return False
-        self._over[place.key] = end
-        while len(self._over) > _UNBURIED:
-            self._over.popitem(last=False)
-        return False
+            return None
+        return Delivered() if buried else end
 
     async def _attempts(self, place: _Place, send: Send) -> Delivered | DeadLetter:
         attempt = 0

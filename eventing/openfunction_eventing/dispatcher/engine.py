@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from functions_framework.cloudevent import CloudEvent
 from openfunction_eventing import clock, conditions, envelope, journal, log
 from openfunction_eventing.conditions import State
-from openfunction_eventing.dispatcher.deliveries import Deliveries
+from openfunction_eventing.delivery import DeadLetter, Delivered
+from openfunction_eventing.dispatcher.deliveries import Deliveries, End
 from openfunction_eventing.dispatcher.plan import Plan, Rule, facts
 from openfunction_eventing.dispatcher.states import Remembers
 from openfunction_eventing.documents import Dispatcher as Settings
@@ -29,6 +30,7 @@ _LOG = log.get("dispatcher")
 _NAMED = 8
 # Messages that will come again, of which something is remembered.
 _HALF_DONE = 10_000
+Work = Callable[[], Awaitable[End]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,11 @@ class _Half:
     """Errands that are done, and rules that fired: a condition that held once counts when the message comes again.
 
     `judged` says that nothing but these rules is to be decided any more: an event counts for conditions at the moment
-    when it first came.
+    when it first came. `over` is why the attempts of an errand ended whose dead letter nobody took yet.
     """
 
     done: frozenset[str] = frozenset()
+    over: Mapping[str, DeadLetter] = field(default_factory=dict)
     fired: frozenset[str] = frozenset()
     judged: bool = False
 
@@ -114,11 +117,13 @@ class Engine:
         remembered = frozenset(rule.key for rule in rules if rule.stateful)
         if remembered - half.fired:
             await self._states.note(key, remembered)
-        errands = [one for rule in rules for one in self._errands(rule, event) if one[0] not in half.done]
-        finished = await _all([work for _, work in errands])
-        if not all(finished):
-            ended = {name for (name, _), ended in zip(errands, finished, strict=True) if ended}
-            self._remember(key, _Half(half.done | ended, frozenset(rule.key for rule in rules), judged=True))
+        errands = [one for rule in rules for one in self._errands(rule, event, half)]
+        ends = await _all([work for _, work in errands])
+        if not all(isinstance(end, Delivered) for end in ends):
+            named = [(name, end) for (name, _), end in zip(errands, ends, strict=True)]
+            done = half.done | {name for name, end in named if isinstance(end, Delivered)}
+            over = {name: end for name, end in named if isinstance(end, DeadLetter)}
+            self._remember(key, _Half(done, over, frozenset(rule.key for rule in rules), judged=True))
             return False
         if remembered:
             await self._forget(key)
@@ -139,12 +144,14 @@ class Engine:
             # It goes by itself after a while; for its sake nobody should get the event again.
             _LOG.warning("what an event fired is not forgotten yet", error=str(error))
 
-    def _errands(self, rule: Rule, event: CloudEvent) -> list[tuple[str, Callable[[], Awaitable[bool]]]]:
-        found: list[tuple[str, Callable[[], Awaitable[bool]]]] = []
-        if rule.subscriber.sink:
-            found.append((f"{rule.key} sink", lambda: self._deliveries.to_sink(rule, event)))
-        if rule.subscriber.topic:
-            found.append((f"{rule.key} topic", lambda: self._deliveries.to_topic(rule, event)))
+    def _errands(self, rule: Rule, event: CloudEvent, half: _Half) -> list[tuple[str, Work]]:
+        """What a rule asks for and is not done yet."""
+        found: list[tuple[str, Work]] = []
+        sink, topic = f"{rule.key} sink", f"{rule.key} topic"
+        if rule.subscriber.sink and sink not in half.done:
+            found.append((sink, lambda: self._deliveries.to_sink(rule, event, half.over.get(sink))))
+        if rule.subscriber.topic and topic not in half.done:
+            found.append((topic, lambda: self._deliveries.to_topic(rule, event, half.over.get(topic))))
         return found
 
     def _remember(self, key: str, half: _Half) -> None:
@@ -200,9 +207,9 @@ class Engine:
         self._journal.add(journal.of(event, clock.wall(), step, **detail))
 
 
-async def _all(works: Sequence[Callable[[], Awaitable[bool]]]) -> list[bool]:
+async def _all(works: Sequence[Work]) -> list[End]:
     """Do everything at once; one that raises does not stop the others, and is raised when they have ended."""
-    ended: list[bool | BaseException] = [False] * len(works)
+    ended: list[End | BaseException] = [None] * len(works)
 
     async def one(number: int) -> None:
         try:
@@ -215,7 +222,9 @@ async def _all(works: Sequence[Callable[[], Awaitable[bool]]]) -> list[bool]:
     async with asyncio.TaskGroup() as group:
         for number in range(len(works)):
             group.create_task(one(number))
+    ends: list[End] = []
     for result in ended:
         if isinstance(result, BaseException):
             raise result
-    return [result is True for result in ended]
+        ends.append(result)
+    return ends

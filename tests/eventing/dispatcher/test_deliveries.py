@@ -73,6 +73,16 @@ async def test_a_dead_letter_that_nobody_takes_is_tried_a_bounded_number_of_time
         assert len(sink.got) == 1  # its answer was final
 
 
+async def test_an_event_that_was_given_up_is_delivered_afresh_when_it_is_sent_again() -> None:
+    async with parts.Sink(400, 200) as sink, parts.Sink(400) as grave:
+        async with dispatcher([trigger(to(sink.url, dead_letter_sink=grave.url))]) as run:
+            await send(run.bus)
+            await waiting.until(lambda: "drop" in run.bus.verdicts)
+            await send(run.bus)
+            await waiting.until(lambda: "ack" in run.bus.verdicts)
+        assert len(sink.got) == 2
+
+
 async def test_a_subscriber_that_has_the_event_does_not_get_it_again_for_anothers_sake() -> None:
     async with parts.Sink() as well, parts.Sink(400) as sink, parts.Sink(500, 500, 500, 200) as grave:
         async with dispatcher([trigger(to(well.url), to(sink.url, dead_letter_sink=grave.url))]) as run:
