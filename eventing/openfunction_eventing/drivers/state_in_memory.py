@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from uuid import uuid4
 
 from openfunction_eventing import clock
@@ -18,17 +17,11 @@ async def open(_: Component) -> InMemory:  # noqa: A001 - the name that `drivers
     return InMemory()
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    item: Item
-    until: float | None
-
-
 class InMemory:
     """Keys of one component."""
 
-    def __init__(self, *, now: Callable[[], float] = clock.monotonic) -> None:
-        self._kept: dict[str, _Kept] = {}
+    def __init__(self, *, now: Callable[[], float] = clock.wall) -> None:
+        self._kept: dict[str, Item] = {}
         self._now = now
         self._swept = now()
 
@@ -44,9 +37,11 @@ class InMemory:
             for one in writes:
                 self._apply(one)
         except Conflict:
-            for key, kept in before.items():
-                self._kept.pop(key, None)
-                self._kept |= {} if kept is None else {key: kept}
+            for key, item in before.items():
+                if item is None:
+                    self._kept.pop(key, None)
+                else:
+                    self._kept[key] = item
             raise
 
     def _apply(self, one: Write) -> None:
@@ -59,27 +54,18 @@ class InMemory:
             self._kept.pop(one.key, None)
             return
         until = None if one.ttl is None else self._now() + one.ttl
-        told = None if one.ttl is None else clock.wall() + one.ttl
-        self._kept[one.key] = _Kept(Item(one.value, str(uuid4()), told), until)
+        self._kept[one.key] = Item(one.value, str(uuid4()), until)
 
     def _sweep(self) -> None:
         """Now and then let go of what is over and nobody asks for."""
         now = self._now()
         if now - self._swept >= _SWEEP:
             self._swept = now
-            for key in [
-                key for key, kept in self._kept.items() if kept.until is not None and kept.until <= now
-            ]:
-                del self._kept[key]
+            self._kept = {key: item for key, item in self._kept.items() if not _is_over(item, now)}
 
     def _find(self, key: str) -> Item | None:
-        kept = self._kept.get(key)
-        if kept is None:
-            return None
-        if kept.until is not None and kept.until <= self._now():
-            del self._kept[key]
-            return None
-        return kept.item
+        item = self._kept.get(key)
+        return None if item is None or _is_over(item, self._now()) else item
 
     async def close(self) -> None:
         """See `port.StateStore`."""
@@ -88,3 +74,7 @@ class InMemory:
     def health(self) -> str:
         """See `port.StateStore`."""
         return ""
+
+
+def _is_over(item: Item, now: float) -> bool:
+    return item.until is not None and item.until <= now
