@@ -91,14 +91,8 @@ class Folder:
         return Contents(tuple(one for found in good.values() for one in found), tuple(faults))
 
     def _files(self) -> list[Path]:
-        """Names that begin with two dots are Kubernetes' own versions of the same files."""
-        return sorted(
-            path
-            for path in self._path.rglob("*.json")
-            if not any(
-                part.startswith("..") or part == SECRETS for part in path.relative_to(self._path).parts
-            )
-        )
+        found = _mounted(self._path, "*.json")
+        return [path for path in found if SECRETS not in path.relative_to(self._path).parts]
 
     def _documents(self, path: Path, faults: list[str]) -> Iterator[object]:
         held = orjson.loads(path.read_bytes())
@@ -124,21 +118,23 @@ class Folder:
             return None
 
     def _mark(self) -> tuple[tuple[str, int, int], ...]:
-        return tuple(_stamp(path) for path in (*self._files(), *self._secrets()))
-
-    def _secrets(self) -> list[Path]:
-        """Components hold what stands in these."""
-        return sorted(
-            path
-            for path in (self._path / SECRETS).rglob("*")
-            if not any(part.startswith("..") for part in path.relative_to(self._path).parts)
-        )
+        # Of secrets too, as Components hold what stands in them.
+        return tuple(_stamp(path) for path in (*self._files(), *_mounted(self._path / SECRETS, "*")))
 
     def changed(self) -> bool:
         """Whether a file came, went or was written since the last call; true the first time."""
         mark = self._mark()
         changed, self._seen = mark != self._seen, mark
         return changed
+
+
+def _mounted(folder: Path, names: str) -> list[Path]:
+    """Files below a folder; names that begin with two dots are Kubernetes' own versions of the same files."""
+    return sorted(
+        path
+        for path in folder.rglob(names)
+        if not any(part.startswith("..") for part in path.relative_to(folder).parts)
+    )
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
