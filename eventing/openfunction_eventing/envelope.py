@@ -114,6 +114,7 @@ __all__ = [
     "digest",
     "encode",
     "identity",
+    "is_made",
     "key",
     "moved",
     "payload",

@@ -26,9 +26,10 @@ from openfunction_eventing.sources.port import Emit, EmitError
 
 ALGORITHMS: Final = ("sha256", "sha512", "sha1")
 Read = Callable[[Request], list[CloudEvent]]
+_FORMATS: Final = (cloudevent.STRUCTURED, cloudevent.BATCH)
 _TAKEN: Final = (202, b"", b"")
 _ALLOWED: Final = b"allow: POST, OPTIONS\r\n"
-_AGAIN: Final = b"retry-after: 1\r\n"
+AGAIN: Final = b"retry-after: 1\r\n"
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a failure
@@ -67,11 +68,9 @@ class Posted:
         except Refused as error:
             return response.plain(401, str(error))
         except EmitError as error:
-            return (
-                response.plain(502, str(error))
-                if error.final
-                else response.plain(503, str(error), lines=_AGAIN)
-            )
+            if error.final:
+                return response.plain(502, str(error))
+            return response.plain(503, str(error), lines=AGAIN)
         return _TAKEN
 
 
@@ -92,10 +91,8 @@ def http(document: Document, door: Door) -> Posted:
 
 def _events(request: Request) -> list[CloudEvent]:
     """The CloudEvents of a post; raises HttpError that says what is missing."""
-    if not request.field(b"ce-specversion") and request.mimetype not in (
-        cloudevent.STRUCTURED,
-        cloudevent.BATCH,
-    ):
+    if not request.field(b"ce-specversion") and request.mimetype not in _FORMATS:
+        # The quick reader would take a body for an event that does not say that it is one.
         return httpform.read(request.headers, request.body)
     found = cloudevent.one_or_all(request)
     return found if isinstance(found, list) else [found]
@@ -158,7 +155,7 @@ class Signature:
         if given is None:
             raise Refused(f"The post lacks the signature in the header {self._header}.")
         made = hmac.new(self._secret.encode(), body, getattr(hashlib, self._algorithm)).hexdigest()
-        prefix, digits = given.strip()[: len(self._prefix)], given.strip()[len(self._prefix) :].lower()
-        told = f"{prefix}{digits}".encode(errors="replace")
+        given, at = given.strip(), len(self._prefix)
+        told = f"{given[:at]}{given[at:].lower()}".encode(errors="replace")
         if not hmac.compare_digest(f"{self._prefix}{made}".encode(), told):
             raise Refused(f"The signature in the header {self._header} is not that of this body.")

@@ -79,7 +79,7 @@ class Serving:
         """Whoever posts before the bus is there shall come again: a 404 would be taken for an answer."""
 
         async def later(_: Request) -> Reply:
-            return response.plain(503, "; ".join(self.troubles()), lines=b"retry-after: 1\r\n")
+            return response.plain(503, "; ".join(self.troubles()), lines=posted.AGAIN)
 
         held: dict[str, Handler] = {}
         for one in self._watch.contents.all(Document):
