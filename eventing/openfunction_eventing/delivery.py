@@ -21,6 +21,7 @@ LONGEST: Final = 3600.0
 ERROR_BYTES: Final = 1024
 TTL: Final = "knativebrokerttl"
 _PASSES: Final = 255
+_DIGITS: Final = 255  # of a number of passes; Python reads none of thousands
 # What Knative writes as the code when there was no answer.
 _NO_ANSWER: Final = 500
 
@@ -130,7 +131,7 @@ def dead_letter(event: CloudEvent, step: DeadLetter, destination: str) -> CloudE
 def passed_on(event: CloudEvent) -> CloudEvent | None:
     """The event on its way back to the bus, one pass fewer left; None when it has gone round too often."""
     told = str(event.get(TTL, _PASSES))
-    left = (int(told) if told.isdecimal() and len(told) <= _PASSES else _PASSES) - 1
+    left = (int(told) if told.isdecimal() and len(told) <= _DIGITS else _PASSES) - 1
     if left <= 0:
         return None
     return CloudEvent.read({**event.get_attributes(), TTL: str(left)}, event._data)  # noqa: SLF001 - as above

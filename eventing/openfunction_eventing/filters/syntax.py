@@ -162,8 +162,10 @@ def _parts(node: Node) -> Iterator[Node]:
         yield from node.items
     elif isinstance(node, Call):
         yield from (*([] if node.of is None else [node.of]), *node.arguments)
-    elif isinstance(node, Select | Index):
-        yield from [node.of] if isinstance(node, Select) else [node.of, node.key]
+    elif isinstance(node, Index):
+        yield from (node.of, node.key)
+    elif isinstance(node, Select):
+        yield node.of
 
 
 def _tokens(text: str) -> list[_Token]:
