@@ -5,11 +5,15 @@ Types only; rules stand in `rules`.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import Field
 
 from openfunction_py.api.meta import Model
+
+RESOURCES = ("cpu", "memory")  # the types of triggers that an HPA measures by itself
+PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ ]*%")
 
 
 class AuthenticationRef(Model):

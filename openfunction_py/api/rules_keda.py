@@ -5,14 +5,12 @@ Those of its triggers stand in `rules_scalers`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from openfunction_py.api import rules_scalers
 from openfunction_py.api.fields import Field, FieldError
+from openfunction_py.api.keda import PERCENTAGE
 from openfunction_py.api.rules_values import at_least, between, one_of
-
-_PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ ]*%")
 
 
 def errors(keda: Field) -> Iterator[FieldError]:
@@ -71,5 +69,5 @@ def _strategy(strategy: Field) -> Iterator[FieldError]:
                 yield field.required("strategy custom needs it")
     yield from one_of(strategy["multipleScalersCalculation"], "max", "min", "avg", "sum")
     yield from at_least(deduction, 0)
-    if percentage.text and not _PERCENTAGE.fullmatch(percentage.text):
+    if percentage.text and not PERCENTAGE.fullmatch(percentage.text):
         yield percentage.invalid(f"{percentage.text!r} is no percentage; write it like 50%")

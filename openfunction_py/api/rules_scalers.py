@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 from openfunction_eventing import schedules
 from openfunction_py.api.fields import DUPLICATE, Field, FieldError
+from openfunction_py.api.keda import RESOURCES
 
-RESOURCES = ("cpu", "memory")
 METRICS = ("AverageValue", "Value", "Utilization")
 
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from openfunction_py.api import rules_components, rules_keda, rules_scalers
+from openfunction_py.api import names, rules_components, rules_keda, rules_scalers
 from openfunction_py.api.fields import DUPLICATE, Field, FieldError
 from openfunction_py.api.rules_values import at_least, between, duration, one_of
+from openfunction_py.api.servings import CONTAINER
 
 _DEFAULT_MAX = 10
 _HOSTNAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _ADDRESS = re.compile(r"[0-9.]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ROUTE_LIMIT = 16
-_CONTAINER = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _CONTAINER_RULE = (
     "use at most 63 lower case letters, digits and '-', starting and ending with a letter or digit"
 )
-FUNCTION = "function"  # the container that the build's image fills
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 
@@ -95,10 +94,10 @@ def _template(template: Field) -> Iterator[FieldError]:
         if name in seen:
             yield FieldError(container["name"].path, DUPLICATE, f"{name!r} is given twice")
         seen.add(name)
-        if name and not _CONTAINER.fullmatch(name):
+        if name and not names.DNS_LABEL.fullmatch(name):
             yield container["name"].invalid(f"{name!r} is no name of a container; {_CONTAINER_RULE}")
-        if name and name != FUNCTION and not container["image"].text:
-            yield container["image"].required(f"name the image that {name} runs; {FUNCTION} alone has one")
+        if name and name != CONTAINER and not container["image"].text:
+            yield container["image"].required(f"name the image that {name} runs; {CONTAINER} alone has one")
 
 
 def warnings(serving: Field) -> Iterator[str]:

@@ -14,6 +14,8 @@ from openfunction_py.api.meta import Condition, LocalRef, Model, Object
 from openfunction_py.api.upstream.core import PodSpec
 from openfunction_py.api.upstream.storage import PersistentVolumeClaim
 
+CONTAINER = "function"  # of a template: the one that the build's image fills
+
 
 class GatewayRef(Model):
     """A Gateway (networking.openfunction.io)."""

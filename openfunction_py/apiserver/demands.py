@@ -6,26 +6,21 @@ Only what somebody here would stumble over: kinds of ours have admission's rules
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from openfunction_py.api import scheme
+from openfunction_py.api import names, scheme
+from openfunction_py.api.fields import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED
 from openfunction_py.apiserver.status import Cause
 
 Document = dict[str, Any]
 Rule = Callable[[Document], Iterator[Cause]]
 
-REQUIRED = "FieldValueRequired"
-INVALID = "FieldValueInvalid"
-DUPLICATE = "FieldValueDuplicate"
-UNSUPPORTED = "FieldValueNotSupported"
 MISMATCH = "`selector` does not match template `labels`"
 LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end"
     " with an alphanumeric character, of at most 63 characters"
 )
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def causes(resource: scheme.Resource, new: Document, old: Document | None) -> list[Cause]:
@@ -61,8 +56,8 @@ def _job(spec: Document) -> Iterator[Cause]:
     yield from _pod_spec(inside, path, ("OnFailure", "Never"))
 
 
-def _counts(spec: Document, *names: str) -> Iterator[Cause]:
-    for name in names:
+def _counts(spec: Document, *fields: str) -> Iterator[Cause]:
+    for name in fields:
         value = spec.get(name)
         if isinstance(value, int) and value < 0:
             text = f"Invalid value: {value}: must be greater than or equal to 0"
@@ -103,14 +98,14 @@ def _pod_spec(spec: Document, path: str, restarts: tuple[str, ...]) -> Iterator[
     if restart not in restarts:
         supported = ", ".join(f'"{one}"' for one in restarts)
         text = f"Unsupported value: {json.dumps(restart)}: supported values: {supported}"
-        yield Cause(f"{path}.restartPolicy", UNSUPPORTED, text)
+        yield Cause(f"{path}.restartPolicy", NOT_SUPPORTED, text)
 
 
 def _container(container: Document, path: str, taken: set[str]) -> Iterator[Cause]:
     name = container.get("name") or ""
     if not name:
         yield Cause(f"{path}.name", REQUIRED, "Required value")
-    elif not _LABEL.fullmatch(name):
+    elif not names.DNS_LABEL.fullmatch(name):
         yield Cause(f"{path}.name", INVALID, f"Invalid value: {json.dumps(name)}: {LABEL_RULE}")
     elif name in taken:
         yield Cause(f"{path}.name", DUPLICATE, f"Duplicate value: {json.dumps(name)}")

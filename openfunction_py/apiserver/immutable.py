@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from openfunction_py.api import scheme
+from openfunction_py.api.fields import FORBIDDEN, INVALID
 from openfunction_py.apiserver.status import Cause
 
 Document = dict[str, Any]
 Rule = Callable[[Document, Document], Iterator[Cause]]
 
-INVALID = "FieldValueInvalid"
-FORBIDDEN = "FieldValueForbidden"
 SET_MUTABLE = (
     "replicas",
     "ordinals",

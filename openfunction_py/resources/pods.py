@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from openfunction_py.api import servings
 from openfunction_py.api.servings import Serving
 from openfunction_py.resources import contexts, sidecars
 
-CONTAINER = "function"
+CONTAINER = servings.CONTAINER
 _LABEL = 63
 
 Document = dict[str, Any]

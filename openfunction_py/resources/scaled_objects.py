@@ -6,21 +6,18 @@ that it scales on, or the two would look at different readers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from openfunction_py.api import meta
-from openfunction_py.api.keda import Keda, ScaleTrigger, ScalingStrategy
+from openfunction_py.api.keda import PERCENTAGE, RESOURCES, Keda, ScaleTrigger, ScalingStrategy
 from openfunction_py.api.servings import ComponentSpec, DaprTrigger, Serving, ServingSpec
 from openfunction_py.api.upstream.keda import ScaledJob, ScaledObject, TriggerAuthentication
 from openfunction_py.resources import async_workloads, contexts, dapr_components, jetstream, labels, pods
 
 NATS, STAN, KAFKA = "nats-jetstream", "stan", "kafka"
 LAG_THRESHOLD = "10"
-_RESOURCES = ("cpu", "memory")
 _KAFKA_TYPES = ("pubsub.kafka", "bindings.kafka")
-_PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ ]*%")
 
 Document = dict[str, Any]
 
@@ -94,7 +91,7 @@ def _object_body(serving: Serving, keda: Keda, function: str) -> Document:
         **_bounds(serving.spec),
         "triggers": triggers(serving, function),
     }
-    if all(one.type in _RESOURCES for one in keda.triggers):
+    if all(one.type in RESOURCES for one in keda.triggers):
         # KEDA refuses zero where only what runs could be measured.
         body["minReplicaCount"] = max(1, body["minReplicaCount"])
     scaled = keda.scaled_object
@@ -146,7 +143,7 @@ def _intervals(polling: int | None, cooldown: int | None) -> Document:
 def _strategy(strategy: ScalingStrategy) -> Document:
     """The percentage as the fraction that KEDA parses; "50%" would fall back to the default without a word."""
     body: Document = strategy.to_wire()
-    match = _PERCENTAGE.fullmatch(body.get("customScalingRunningJobPercentage") or "")
+    match = PERCENTAGE.fullmatch(body.get("customScalingRunningJobPercentage") or "")
     if match is not None:
         body["customScalingRunningJobPercentage"] = f"{float(match[1]) / 100:g}"
     return body

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from openfunction_py.api.keda import RESOURCES
 from openfunction_py.api.upstream import keda as objects
 from openfunction_py.autoscaling import keda
 from openfunction_py.autoscaling.formula import FormulaError
 from openfunction_py.autoscaling.scalers import Reading
 from openfunction_py.providers.keda import specs
 from openfunction_py.providers.keda.memories import Memory, Seen
-from openfunction_py.providers.keda.parameters import RESOURCES
 from openfunction_py.providers.keda.specs import Modifiers
 
 COMPOSITE = "composite-metric"

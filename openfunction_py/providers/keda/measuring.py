@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from openfunction_py.api.keda import RESOURCES
 from openfunction_py.api.upstream import core, keda
 from openfunction_py.autoscaling import keda as rules
 from openfunction_py.autoscaling.scalers import Reading, ScalerError
 from openfunction_py.providers.keda.memories import Memory, Seen
-from openfunction_py.providers.keda.parameters import NOTHING, RESOURCES, Environment, Look, Sources
+from openfunction_py.providers.keda.parameters import NOTHING, Environment, Look, Sources
 from openfunction_py.providers.keda.readers import Readers
 
 # Types whose brokers tell of the next message, which may be faster than their counts.

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from openfunction_py.api import meta
+from openfunction_py.api.keda import RESOURCES
 from openfunction_py.api.upstream import apps
 from openfunction_py.api.upstream import keda as objects
 from openfunction_py.autoscaling import keda
@@ -16,7 +17,6 @@ from openfunction_py.lib import clock
 from openfunction_py.providers.keda import specs
 from openfunction_py.providers.keda.composing import COMPOSITE
 from openfunction_py.providers.keda.memories import Memory, Seen
-from openfunction_py.providers.keda.parameters import RESOURCES
 
 
 def no_target(current: objects.ScaledObject) -> str:

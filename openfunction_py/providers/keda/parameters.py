@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from openfunction_py.api.keda import RESOURCES
 from openfunction_py.api.upstream import core, keda
 from openfunction_py.autoscaling.scalers import ScalerError
 from openfunction_py.controller import manager as managers
@@ -19,7 +20,6 @@ from openfunction_py.kube import errors
 NOTHING: Mapping[str, str] = {}
 # Variables of the scaled container: a value, or where it stands.
 Environment = Mapping[str, str | core.EnvVarSource]
-RESOURCES = ("cpu", "memory")
 _KINDS = ("AverageValue", "Value")
 _RESOURCE_KINDS = ("Utilization", "AverageValue")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from openfunction_py.api import meta
+from openfunction_py.api.keda import RESOURCES
 from openfunction_py.api.upstream import core
 from openfunction_py.autoscaling import scalers
 from openfunction_py.autoscaling.scalers import PodUse, Reading, ScalerError
@@ -20,7 +21,7 @@ from openfunction_py.wire.client import NodeError
 from openfunction_py.wire.messages import ProcessInfo
 
 Instances = Callable[[], Awaitable[Sequence[ProcessInfo]]]
-CPU, MEMORY = "cpu", "memory"
+CPU, MEMORY = RESOURCES
 # Looks nearer to each other than this many seconds see the same rate.
 RESOLUTION = 5.0
 
