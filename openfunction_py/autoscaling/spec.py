@@ -79,9 +79,7 @@ class Spec:
             max_scale_up_rate=config.max_scale_up_rate,
             max_scale_down_rate=config.max_scale_down_rate,
             activation_scale=read.activation(low, high),
-            initial_scale=read.whole(
-                "initial-scale", config.initial_scale, low=0 if config.allow_zero_initial_scale else 1
-            ),
+            initial_scale=read.initial(config),
             min_scale=low,
             max_scale=high,
             scale_down_delay=read.duration("scale-down-delay", config.scale_down_delay),
@@ -173,11 +171,7 @@ class Reader:
             return default
         if low <= value <= high:
             return value
-        zero = name == "initial-scale" and value == 0
-        hint = " unless config-autoscaler says allow-zero-initial-scale" if zero else ""
-        self.refuse(
-            name, f"must be at least {low:.10g}{hint}" if value < low else f"must be at most {high:.10g}"
-        )
+        self.refuse(name, f"must be at least {low:.10g}" if value < low else f"must be at most {high:.10g}")
         return default
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -209,6 +203,14 @@ class Reader:
         if config.max_scale_limit and not 0 < high <= config.max_scale_limit:
             self.refuse("max-scale", f"must be from 1 to this platform's limit of {config.max_scale_limit}")
         return low, high
+
+    def initial(self, config: Config) -> int:
+        """Return the initial scale, which is 0 only where the platform allows that."""
+        name, low = "initial-scale", 0 if config.allow_zero_initial_scale else 1
+        if low and self.get(name) == "0":
+            self.refuse(name, "must be at least 1 unless config-autoscaler says allow-zero-initial-scale")
+            return config.initial_scale
+        return self.whole(name, config.initial_scale, low=low)
 
     def activation(self, low: int, high: int) -> int:
         """Return the activation scale: how many instances a wake asks for."""
