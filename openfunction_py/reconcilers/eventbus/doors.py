@@ -79,25 +79,19 @@ class Doors:
         host = parts.hostname or ""
         port = parts.port or (KAFKA_PORT if bus.spec.kafka is not None else jetstream.CLIENT_PORT)
         given = _login(parts.username, parts.password) or credentials
-        home = event_buses.home_of(bus)
-        for address, number in self._addresses(host, port, home):
-            tls = parts.scheme == "tls"
-            unknown = self._unknown(host, home) if address == host else ""
-            yield Door(address, number, f"{host}:{port}", given, tls=tls, unknown=unknown)
-
-    def _unknown(self, host: str, namespace: str) -> str:
-        name = cluster_names.read(host, namespace=namespace)
-        if name is None or self._services.get(name.namespace, name.service) is not None:
-            return ""
-        return f"there is no Service {name.service} in {name.namespace}"
-
-    def _addresses(self, host: str, port: int, namespace: str) -> list[tuple[str, int]]:
-        name = cluster_names.read(host, namespace=namespace)
+        known, tls = f"{host}:{port}", parts.scheme == "tls"
+        name = cluster_names.read(host, namespace=event_buses.home_of(bus))
         service = self._services.get(name.namespace, name.service) if name else None
-        if name is None or (service is None and not cluster_names.is_inside(host)):
-            return [(host, port)]
-        if service is None:
-            raise UnreachableError(f"{self._unknown(host, namespace)}; create it")
+        if name is not None and service is not None:
+            for address, number in self._endpoints(name, port, service):
+                yield Door(address, number, known, given, tls=tls)
+            return
+        unknown = f"there is no Service {name.service} in {name.namespace}" if name else ""
+        if unknown and cluster_names.is_inside(host):
+            raise UnreachableError(f"{unknown}; create it")
+        yield Door(host, port, known, given, tls=tls, unknown=unknown)
+
+    def _endpoints(self, name: cluster_names.Name, port: int, service: core.Service) -> list[tuple[str, int]]:
         slices = self._slices.list(name.namespace, labels={cluster_names.SERVICE_LABEL: name.service})
         found = cluster_names.addresses(name, port, service=service, slices=slices)
         if not found:
