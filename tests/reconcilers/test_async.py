@@ -55,6 +55,19 @@ async def available(there: World, model: type[meta.Object] = apps.Deployment) ->
     await there.settle()
 
 
+async def crash(there: World) -> None:
+    """The node's part: a Pod of the workload whose container ends again and again."""
+    labels = found(there, apps.Deployment).spec.template.metadata.labels
+    body = {"metadata": {"name": "p", "namespace": "default", "labels": labels}, "spec": {"containers": []}}
+    there.put(core.Pod.model_validate(body))
+    last = {"terminated": {"exitCode": 1, "message": "ValueError: no"}}
+    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    there.set_status(
+        core.Pod, "p", {"containerStatuses": [{"name": "function", "state": state, "lastState": last}]}
+    )
+    await there.settle()
+
+
 async def test_a_function_of_a_topic_gets_its_component_and_a_deployment_and_is_ready_once_that_is() -> None:
     there = play.world()
     there.put(asynchronous())
@@ -96,15 +109,7 @@ async def test_a_container_that_crashes_is_a_failure_in_its_own_words() -> None:
     there = play.world()
     there.put(asynchronous())
     await there.settle()
-    labels = found(there, apps.Deployment).spec.template.metadata.labels
-    body = {"metadata": {"name": "p", "namespace": "default", "labels": labels}, "spec": {"containers": []}}
-    there.put(core.Pod.model_validate(body))
-    last = {"terminated": {"exitCode": 1, "message": "ValueError: no"}}
-    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
-    there.set_status(
-        core.Pod, "p", {"containerStatuses": [{"name": "function", "state": state, "lastState": last}]}
-    )
-    await there.settle()
+    await crash(there)
     ready = play.condition(there)
     assert (ready.status, ready.reason) == ("False", "CrashLoopBackOff")
     assert "ValueError: no" in ready.message
@@ -116,15 +121,7 @@ async def test_what_crashed_is_no_less_broken_at_zero_until_it_has_run() -> None
     there = play.world()
     there.put(asynchronous(**SCALED))
     await there.settle()
-    labels = found(there, apps.Deployment).spec.template.metadata.labels
-    body = {"metadata": {"name": "p", "namespace": "default", "labels": labels}, "spec": {"containers": []}}
-    there.put(core.Pod.model_validate(body))
-    last = {"terminated": {"exitCode": 1, "message": "ValueError: no"}}
-    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
-    there.set_status(
-        core.Pod, "p", {"containerStatuses": [{"name": "function", "state": state, "lastState": last}]}
-    )
-    await there.settle()
+    await crash(there)
     await there.client.delete(core.Pod, "p", namespace="default")
     await there.client.patch(apps.Deployment, "hello-async", {"spec": {"replicas": 0}}, namespace="default")
     await available(there)
