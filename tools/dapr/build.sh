@@ -2,22 +2,17 @@
 # Builds daprd from its Go module into $OFN_TOOLS/bin, with the components of components.txt alone; all of them would be a
 # build four times as long. Refuses to clone a repository, and to build again what is built at this version with this list.
 #   JOBS   packages compiled at once (default 1: the build is long and should disturb nobody)
-set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+. "$HERE/../go.sh"
+
 DAPR_VERSION=v1.18.0
-TOOLS="${OFN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/openfunction/tools}"
-say() { printf '%s\n' "$*" >&2; }
 
 stamp="$DAPR_VERSION $(sha256sum < "$HERE/components.txt" | cut -c1-12)"
 if [ "$(cat "$TOOLS/bin/daprd.version" 2>/dev/null)" = "$stamp" ] && [ -x "$TOOLS/bin/daprd" ]; then
   say "daprd $DAPR_VERSION is built already: $TOOLS/bin/daprd"
   exit 0
 fi
-command -v go >/dev/null || { say "go is missing: install Go 1.26 or later (https://go.dev/dl, or the package golang-go)"; exit 1; }
-export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-export GOFLAGS="-mod=mod -buildvcs=false -trimpath -p=${JOBS:-1}"
-GOPROXY="$(go env GOPROXY)"
-export GOPROXY="${GOPROXY%[,|]direct}"
+ready_go 1.26
 
 module=github.com/dapr/dapr
 work="$TOOLS/modules/daprd"

@@ -1,21 +1,17 @@
 #!/usr/bin/env bash
 # Builds h2spec, the published conformance tests of HTTP/2, from its Go module into $OFN_TOOLS/bin.
 # Refuses to clone a repository, and to build again what is already built at the pinned version.
-. "$(dirname "${BASH_SOURCE[0]}")/../kubernetes/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../go.sh"
 
 VERSION=v2.2.1+incompatible
 MODULE=github.com/summerwind/h2spec
 
-command -v go >/dev/null || { say "go is missing: install Go 1.25 or later (https://go.dev/dl, or the package golang-go)"; exit 1; }
+ready_go 1.25
 if [ "$(cat "$BIN/h2spec.version" 2>/dev/null)" = "$VERSION" ] && [ -x "$BIN/h2spec" ]; then
   say "h2spec $VERSION is built already: $BIN/h2spec"
   exit 0
 fi
 
-export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-export GOFLAGS="-mod=mod -buildvcs=false -trimpath -p=${JOBS:-1}"
-GOPROXY="$(go env GOPROXY)"
-export GOPROXY="${GOPROXY%[,|]direct}"
 mkdir -p "$BIN" "$TOOLS/modules/h2spec"
 cd "$TOOLS/modules/h2spec"
 printf 'module openfunction.local/h2spec\n\ngo 1.25\n' > go.mod

@@ -4,12 +4,7 @@
 #   JOBS   packages compiled at once (default 1: the build is long and should disturb nobody)
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-command -v go >/dev/null || { say "go is missing: install Go 1.25 or later (https://go.dev/dl, or the package golang-go)"; exit 1; }
-
-export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-export GOFLAGS="-mod=mod -buildvcs=false -trimpath -p=${JOBS:-1}"
-GOPROXY="$(go env GOPROXY)"
-export GOPROXY="${GOPROXY%[,|]direct}"
+ready_go 1.25
 
 # A release pins its sibling modules by paths inside its repository; a dependent module
 # must name the same siblings by version, as these directives are not inherited.

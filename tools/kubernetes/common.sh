@@ -1,11 +1,6 @@
-# What the scripts beside this file share: the pinned versions and where things lie.
+# What the scripts beside this file share: the pinned versions, beside what every build from Go modules has.
 # Refuses nothing itself; it is sourced, never run.
-set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../go.sh"
 
 KUBERNETES_VERSION=v1.35.4
 ETCD_VERSION=v3.6.16
-
-TOOLS="${OFN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/openfunction/tools}"
-BIN="$TOOLS/bin"
-
-say() { printf '%s\n' "$*" >&2; }

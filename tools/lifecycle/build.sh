@@ -3,7 +3,7 @@
 # One program is all the phases: it looks at the name it is started by, so each phase is a link to it.
 # Refuses to clone a repository, and to build again what is already built at the pinned version.
 #   JOBS   packages compiled at once (default 1: the build is long and should disturb nobody)
-. "$(dirname "${BASH_SOURCE[0]}")/../kubernetes/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../go.sh"
 
 VERSION=v0.21.0
 MODULE=github.com/buildpacks/lifecycle
@@ -13,12 +13,7 @@ if [ "$(cat "$PLACE/version" 2>/dev/null)" = "$VERSION" ] && [ -x "$PLACE/lifecy
   say "lifecycle $VERSION is built already: $PLACE"
   exit 0
 fi
-command -v go >/dev/null || { say "go is missing: install Go 1.25 or later (https://go.dev/dl, or the package golang-go)"; exit 1; }
-
-export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-export GOFLAGS="-mod=mod -buildvcs=false -trimpath -p=${JOBS:-1}"
-GOPROXY="$(go env GOPROXY)"
-export GOPROXY="${GOPROXY%[,|]direct}"
+ready_go 1.25
 
 say "building lifecycle $VERSION; the first time this takes about two minutes"
 work="$TOOLS/modules/lifecycle"
