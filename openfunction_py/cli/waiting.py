@@ -7,20 +7,15 @@ from typing import Any
 
 from openfunction_py.cli import failures, kinds, output, target
 
-SETTLED_FAILURES = frozenset(
+FINAL = frozenset(
     [
-        *("SourceNotFound", "FunctionNotFound", "DependencyFailed", "SyntaxError", "BuilderUnsupported"),
+        *("SourceNotFound", "FunctionNotFound", "DependencyFailed", "SyntaxError"),
         *("BuildStepFailed", "BuildFailed", "BuildTimeout", "BuildRunTimeout", "Canceled", "Timeout"),
         *("ImageNotRunnable", "InterpreterMissing", "CrashLoop", "CrashLoopBackOff", "ServingFailed"),
-        *("ArityMismatch", "InvalidFunction", "OptionalMissing"),
+        *("ArityMismatch", "OptionalMissing"),
         *("ImportFailed", "ContainerMissing", "ProgressDeadlineExceeded", "BuilderNotFound"),
     ]
 )
-
-
-def _is_settled(reason: str) -> bool:
-    """Whether only another manifest helps; what a missing Secret or Gateway ends may still come."""
-    return reason in SETTLED_FAILURES or reason.startswith("Invalid") or reason.endswith("Unsupported")
 
 
 def ready(item: dict[str, Any]) -> dict[str, Any]:
@@ -75,13 +70,18 @@ def _settled(name: str, item: dict[str, Any]) -> bool:
     condition = ready(item)
     if condition.get("status") == "True":
         return True
-    if condition.get("status") == "False" and _is_settled(condition.get("reason", "")):
+    if condition.get("status") == "False" and _is_final(condition.get("reason", "")):
         built = ((item.get("status") or {}).get("build") or {}).get("state") != "Failed"
         raise failures.FunctionFailure(
             f"{name} failed: {condition['reason']}: {condition.get('message', '').rstrip()}\n"
             f"the whole output: ofn logs {name}{'' if built else ' --build'}"
         )
     return False
+
+
+def _is_final(reason: str) -> bool:
+    """Whether only another manifest helps; what a missing Secret or Gateway ends may still come."""
+    return reason in FINAL or reason.startswith("Invalid") or reason.endswith("Unsupported")
 
 
 def phase(item: dict[str, Any]) -> str:

@@ -35,14 +35,14 @@ def annotations_of(spec: ServingSpec) -> dict[str, str]:
         if scale.max_replicas is not None:
             merged[MAX] = str(scale.max_replicas)
         merged |= _spelled(scale.knative)
-    if hears_events(spec):
+    if _hears_events(spec):
         low = merged.get(MIN, "")
         merged[MIN] = str(max(int(low) if low.isdecimal() else 0, 1))
     merged.pop(CONCURRENCY, None)
     return merged
 
 
-def hears_events(spec: ServingSpec) -> bool:
+def _hears_events(spec: ServingSpec) -> bool:
     """Whether requests and events come to it: requests alone would start it, so events need one that is there."""
     triggers = spec.triggers
     return triggers is not None and triggers.http is not None and bool(triggers.dapr)
