@@ -85,10 +85,7 @@ class Image:
         layers = sorted((self.root / "layers").glob("*/*"))
         if any((layer / "bin").is_dir() for layer in layers):
             env["PATH"] = PATH
-        variables.search(env, layers, variables.LAUNCH)
-        for layer in layers:
-            for folder in (layer / "env", layer / "env.launch", layer / "env.launch" / name):
-                variables.add_files(env, folder)
+        variables.add_layers(env, layers, variables.LAUNCH, "env", "env.launch", f"env.launch/{name}")
         for layer in layers:
             for program in (*_programs(layer / "exec.d"), *_programs(layer / "exec.d" / name)):
                 env |= _run_exec_d(program, env, self.root / "workspace")

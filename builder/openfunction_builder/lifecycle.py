@@ -57,15 +57,15 @@ class Build:
 
 @dataclass(slots=True)
 class Refused:
-    """What buildpacks said that do not take the source, and what those said whose detection ended with an error."""
+    """What buildpacks said that do not take the source, and the last error that a detection ended with."""
 
     fails: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    error: reasons.BuildError | None = None
 
     def reason(self) -> reasons.BuildError:
         """Why nobody takes it; an error says more than that it is for somebody else."""
         return (
-            reasons.of_output(self.errors)
+            self.error
             or reasons.of_output(self.fails)
             or reasons.BuildError("BuilderUnsupported", "no buildpack takes this source")
         )
@@ -173,11 +173,11 @@ def _offers(this: Build, buildpack: buildpacks.Buildpack, refused: Refused) -> S
         return plan.offers(_toml(this.work.root / "plans" / f"{buildpack.key}.detected.toml"))
     if ended.code == FAIL:
         refused.fails += ended.lines
-    elif reasons.of_output(list(ended.lines)):
-        refused.errors += ended.lines
     else:
-        last = [f"  {line}" for line in list(ended.lines)[-5:]]
-        refused.errors += [f"ERROR BuildFailed: detect of {buildpack.id} ended with {ended.code}", *last]
+        last = [line.strip() for line in list(ended.lines)[-5:]]
+        refused.error = reasons.of_output(list(ended.lines)) or reasons.BuildError(
+            "BuildFailed", "\n".join([f"detect of {buildpack.id} ended with {ended.code}", *last])
+        )
     return None
 
 

@@ -6,7 +6,7 @@ The rules of the Buildpack API, for builds and for processes alike; it reads not
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Folders of a layer that are searched, and the variables that say so.
@@ -20,25 +20,34 @@ BUILD: Mapping[str, tuple[str, ...]] = {
 _PATHS = frozenset(name for names in BUILD.values() for name in names)
 
 
-def search(env: dict[str, str], layers: Iterable[Path], folders: Mapping[str, tuple[str, ...]]) -> None:
-    """Let what is in the layers be found before what was found until now."""
+def add_layers(
+    env: dict[str, str], layers: Sequence[Path], searched: Mapping[str, tuple[str, ...]], *files: str
+) -> None:
+    """Let what is in the layers be found before what was found until now; then the `files`, folders of each layer."""
     for layer in layers:
-        for folder, names in folders.items():
-            if (layer / folder).is_dir():
-                for name in names:
-                    _before(env, name, str(layer / folder), os.pathsep)
+        _search(env, layer, searched)
+    for layer in layers:
+        for folder in files:
+            _add_files(env, layer / folder)
 
 
-def add_files(env: dict[str, str], folder: Path) -> None:
+def _search(env: dict[str, str], layer: Path, searched: Mapping[str, tuple[str, ...]]) -> None:
+    for folder, names in searched.items():
+        if (layer / folder).is_dir():
+            for name in names:
+                _before(env, name, str(layer / folder), os.pathsep)
+
+
+def _add_files(env: dict[str, str], folder: Path) -> None:
     """Files as variables: no suffix and .override replace, .default fills, .append and .prepend join with .delim.
 
     A file with another suffix is none.
     """
     for file in _files(folder):
         name, _, action = file.name.partition(".")
-        value, current = exactly(file), env.get(name, "")
+        value, current = _exactly(file), env.get(name, "")
         delimiter_file = folder / f"{name}.delim"
-        delimiter = exactly(delimiter_file) if delimiter_file.exists() else ""
+        delimiter = _exactly(delimiter_file) if delimiter_file.exists() else ""
         if action == "append":
             env[name] = current + delimiter + value if current else value
         elif action == "prepend":
@@ -53,12 +62,12 @@ def add_platform(env: dict[str, str], folder: Path) -> None:
     """Variables of the user: each replaces what there is, but for search paths, which it is put before."""
     for file in _files(folder):
         if file.name in _PATHS:
-            _before(env, file.name, exactly(file), os.pathsep)
+            _before(env, file.name, _exactly(file), os.pathsep)
         else:
-            env[file.name] = exactly(file)
+            env[file.name] = _exactly(file)
 
 
-def exactly(file: Path) -> str:
+def _exactly(file: Path) -> str:
     """A file's text with its line ends as they are."""
     return os.fsdecode(file.read_bytes())
 

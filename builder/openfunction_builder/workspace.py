@@ -117,9 +117,7 @@ def environment(
         [str(interpreter.base().parent), str(_tools()), "/usr/local/bin", "/usr/bin", "/bin"]
     )
     for layers in made:
-        variables.search(env, layers, variables.BUILD)
-        for folder in (folder for layer in layers for folder in (layer / "env", layer / "env.build")):
-            variables.add_files(env, folder)
+        variables.add_layers(env, layers, variables.BUILD, "env", "env.build")
     if not buildpack.clear_env:
         variables.add_platform(env, work.platform / "env")
     machine = platform.machine()

@@ -64,14 +64,14 @@ def _build(app: Path, found: settings.Settings, layers: Path, buildpack: Path) -
 def _dependencies(app: Path, found: settings.Settings, deps: Path, buildpack: Path) -> str:
     """Fill the layer of the dependencies and run the source's steps on it; the lock."""
     layers = deps.parent
-    cache, outlives = _cache(layers, found)
+    cache, tended = _cache(layers, found)
     uv = resolver.Uv({"UV_CACHE_DIR": str(cache / "uv"), **found.env}, tools=layers / "tools")
     store = dependencies.Store(cache, uv=uv, wheels=buildpack / "wheels", app=app)
     wanted = requirements.read(app)
     print(f"dependencies: {', '.join(wanted.lines) or 'none beside the functions framework'}", flush=True)
     lock = store.lock(wanted)
     kept = store.install(lock, deps, local=wanted.local)
-    if not outlives:
+    if not tended:
         store.forget_all_but(kept)
     lock = lock.replace(f"file://{app}", "file:///workspace")
     (layers / "deps.toml").write_text(
