@@ -2,7 +2,9 @@
 # Builds etcd and kube-apiserver from their Go modules into $OFN_TOOLS/bin, through the machine's own module proxy settings.
 # Refuses to clone a repository, and to build again what is already built at the pinned version.
 #   JOBS   packages compiled at once (default 1: the build is long and should disturb nobody)
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../go.sh"
+KUBERNETES_VERSION=v1.35.4
+ETCD_VERSION=v3.6.16
 
 ready_go 1.25
 
